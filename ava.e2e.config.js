@@ -1,0 +1,6 @@
+export default {
+	files: ["dist/test/e2e/**/*.test.js"],
+	serial: true,
+	concurrency: 1,
+	timeout: "10m",
+};

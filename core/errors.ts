@@ -1,0 +1,76 @@
+/**
+ * The one registry of coded problems. Every error or warning that a person may read is named here; `docs/errors.md` lists
+ * the same names and a test keeps both equal. Bad traffic is never an Error. Only `core/app/cli.ts` exits.
+ */
+
+/** 1 failed at run time, 2 bad usage or config, 3 the machine cannot do it, 4 a check that was asked for did not hold. */
+export type ExitCode = 1 | 2 | 3 | 4;
+
+interface ErrorSpec {
+	readonly exit: ExitCode;
+	/** What it means, one sentence, for the reference page. */
+	readonly meaning: string;
+}
+
+export const ERRORS = {
+	USAGE: { exit: 2, meaning: "The command line does not make sense as given." },
+	CONFIG_INVALID: { exit: 2, meaning: "The config file was read but at least one value in it is not acceptable." },
+	CONFIG_UNREADABLE: { exit: 2, meaning: "The config file could not be read." },
+	NO_TARGET: { exit: 2, meaning: "`polytap run` was started without anything to capture." },
+	INTERNAL: { exit: 1, meaning: "A bug in polytap or in a plugin: an exception that no contract allows." },
+	SOURCE_FAILED: { exit: 1, meaning: "A source stopped with an error; the others go on." },
+	SINK_FAILED: { exit: 1, meaning: "A sink could not be opened or failed for good; the others go on." },
+	SINK_QUEUE_FULL: { exit: 1, meaning: "A sink is slower than the traffic; the oldest exchanges in its queue were dropped and counted." },
+	PARSER_FAILED: { exit: 1, meaning: "A parser threw or broke its contract; its connection goes on as opaque." },
+	WORKER_HUNG: { exit: 1, meaning: "A worker thread did not answer its heartbeat and was started again." },
+	WORKER_DIED: { exit: 1, meaning: "A worker thread ended unexpectedly and was started again." },
+	BPF_NOT_PERMITTED: { exit: 3, meaning: "The kernel refuses BPF to this user." },
+	BPF_UNSUPPORTED: { exit: 3, meaning: "This kernel lacks something that the eBPF source needs." },
+	BPF_LOAD_FAILED: { exit: 3, meaning: "The BPF object could not be loaded or attached." },
+	BPF_OBJECT_MISSING: { exit: 3, meaning: "The compiled BPF object is not where the package should have it." },
+	LIBBPF_MISSING: { exit: 3, meaning: "libbpf.so.1 is not installed." },
+	CAPTURE_UNREADABLE: { exit: 1, meaning: "A packet capture could not be opened or is not one." },
+	CAPTURE_DAMAGED: { exit: 1, meaning: "A packet capture is truncated or damaged; everything before the damage was read." },
+	CAPTURE_UNSUPPORTED: { exit: 1, meaning: "A packet capture holds something that polytap does not decode." },
+} as const satisfies Record<string, ErrorSpec>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export class PolytapError extends Error {
+	override readonly name = "PolytapError";
+	readonly code: ErrorCode;
+	readonly hint: string | null;
+
+	constructor(code: ErrorCode, message: string, hint: string | null = null, cause?: unknown) {
+		super(message, cause === undefined ? undefined : { cause });
+		this.code = code;
+		this.hint = hint;
+	}
+
+	get exitCode(): ExitCode {
+		return ERRORS[this.code].exit;
+	}
+}
+
+/** A sink could not write now; the whole batch may be offered again. */
+export class Retryable extends Error {
+	override readonly name = "Retryable";
+}
+
+/** A sink will never take this batch. */
+export class Permanent extends Error {
+	override readonly name = "Permanent";
+}
+
+/** A sink wrote some of a batch. `failed` are the indexes in the batch that were not written; `retryable` tells whether to try them again. */
+export class Partial extends Error {
+	override readonly name = "Partial";
+	readonly failed: readonly number[];
+	readonly retryable: boolean;
+
+	constructor(message: string, failed: readonly number[], retryable: boolean) {
+		super(message);
+		this.failed = failed;
+		this.retryable = retryable;
+	}
+}

@@ -1,0 +1,171 @@
+/**
+ * Capture events: what a source tells the engine. A closed union of plain objects; every property is always present,
+ * so that each kind keeps one hidden class.
+ *
+ * Offsets are 0-based positions in one direction's byte stream: 64-bit in meaning, a `number` here (exact to 8 PiB).
+ * Times are integer microseconds since the Unix epoch in a `number`.
+ */
+
+/** 0: client to server (requests). 1: server to client (responses). */
+export type Direction = 0 | 1;
+
+export const CLIENT_TO_SERVER = 0;
+export const SERVER_TO_CLIENT = 1;
+
+/** Where a connection is watched from. `wire`: packets, both directions at once. `proxy`: a relay in the request path. */
+export type Vantage = "client" | "server" | "wire" | "proxy";
+
+export type Transport = "tcp" | "udp" | "unix";
+
+/** Why bytes are missing. The closed list of causes that a record, a total or a `gap` may name. */
+export const GAP_CAUSES = [
+	"ring-full",
+	"missed",
+	"limit",
+	"sendfile",
+	"splice",
+	"io-uring",
+	"not-readable",
+	"joined-late",
+	"reset",
+	"source-lost",
+	"parse-resync",
+	"position-conflict",
+	"unjoined",
+	"cap",
+	"sampled",
+	"redacted",
+] as const;
+export type GapCause = (typeof GAP_CAUSES)[number];
+
+export interface Endpoint {
+	/** IPv4 dotted or IPv6 in RFC 5952 form; IPv4-mapped IPv6 addresses are written as IPv4. A path for `unix`. */
+	readonly address: string;
+	readonly port: number;
+}
+
+export interface ProcessIdentity {
+	readonly pid: number;
+	/** The thread group's `comm`. */
+	readonly name: string;
+	/** Absolute path, or null where it could not be read. */
+	readonly executable: string | null;
+	/** Path in the cgroup v2 hierarchy, or null. */
+	readonly cgroup: string | null;
+	readonly container: string | null;
+	readonly pod: string | null;
+}
+
+/**
+ * A vantage of a connection is watched from here on. `conn` is the source's own number for this vantage (one socket, or
+ * one connection of a packet capture); it may be used again only after its `close`. Two vantages whose endpoints, bases
+ * and namespace are equal are the two ends of one connection: the engine merges them.
+ */
+export interface OpenEvent {
+	readonly kind: "open";
+	readonly conn: number;
+	readonly tsUs: number;
+	readonly transport: Transport;
+	readonly client: Endpoint;
+	readonly server: Endpoint;
+	readonly role: Vantage;
+	/** False where client and server are only a guess (a late join whose roles nothing told): detection may swap them. */
+	readonly roleKnown: boolean;
+	/** The 32-bit TCP sequence numbers of offset 0 of both directions, or null where there are none. */
+	readonly bases: readonly [number, number] | null;
+	/** False: offset 0 is only the first byte seen, the stream began earlier (a packet capture joined in the middle). */
+	readonly fromStart: boolean;
+	/** Network namespace inode number, or null where it is not known. */
+	readonly netns: number | null;
+	readonly process: ProcessIdentity | null;
+	readonly layer: "transport" | "plaintext";
+	/** The transport-layer `conn` below a `plaintext` one. */
+	readonly lower: number | null;
+}
+
+/**
+ * Bytes of one direction. `data` is read-only memory that is valid only until `ingest` returns: it may lie in the
+ * kernel's ring, where a write is a segmentation fault and not an exception.
+ */
+export interface BytesEvent {
+	readonly kind: "bytes";
+	readonly conn: number;
+	readonly dir: Direction;
+	readonly offset: number;
+	readonly tsUs: number;
+	readonly data: Uint8Array;
+}
+
+/**
+ * Bytes that this vantage knows to be missing. Provisional: another vantage or the wire may still fill them within the
+ * merge window. `length` null: from here to wherever bytes go on.
+ */
+export interface GapEvent {
+	readonly kind: "gap";
+	readonly conn: number;
+	readonly dir: Direction;
+	readonly tsUs: number;
+	readonly offset: number;
+	readonly length: number | null;
+	readonly cause: GapCause;
+}
+
+export interface DatagramEvent {
+	readonly kind: "datagram";
+	readonly conn: number;
+	readonly dir: Direction;
+	readonly tsUs: number;
+	readonly data: Uint8Array;
+}
+
+/** A whole exchange from a source that already decodes (a log, a message file). */
+export interface ExchangeEvent {
+	readonly kind: "exchange";
+	readonly exchange: import("./exchange.js").Exchange;
+}
+
+/** Facts that a source knows about a byte range; they end up in `annotations` of the exchanges that the range touches. */
+export interface AnnotateEvent {
+	readonly kind: "annotate";
+	readonly conn: number;
+	readonly dir: Direction;
+	readonly fromOffset: number;
+	readonly toOffset: number;
+	readonly attributes: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** One direction ended at `finalOffset` (the offset after its last byte), or null where that is not known. */
+export interface EndEvent {
+	readonly kind: "end";
+	readonly conn: number;
+	readonly dir: Direction;
+	readonly tsUs: number;
+	readonly finalOffset: number | null;
+	readonly how: "fin" | "reset" | "unknown";
+}
+
+/** This vantage says nothing more; its `conn` number may be used again. */
+export interface CloseEvent {
+	readonly kind: "close";
+	readonly conn: number;
+	readonly tsUs: number;
+}
+
+/** Something was lost and the connection is not known. `bytes` null: nobody counted. */
+export interface LossEvent {
+	readonly kind: "loss";
+	readonly bytes: number | null;
+	readonly events: number;
+	readonly cause: GapCause;
+}
+
+export type CaptureEvent =
+	| OpenEvent
+	| BytesEvent
+	| GapEvent
+	| DatagramEvent
+	| ExchangeEvent
+	| AnnotateEvent
+	| EndEvent
+	| CloseEvent
+	| LossEvent;

@@ -1,0 +1,7 @@
+/** The public API: everything a plugin may import, and nothing else. */
+export { z } from "zod";
+export * from "./errors.js";
+export * from "./events.js";
+export * from "./exchange.js";
+export * from "./plugin.js";
+export { toJson, writeJson } from "./wire/json.js";
