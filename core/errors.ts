@@ -20,7 +20,10 @@ export const ERRORS = {
 	INTERNAL: { exit: 1, meaning: "A bug in polytap or in a plugin: an exception that no contract allows." },
 	SOURCE_FAILED: { exit: 1, meaning: "A source stopped with an error; the others go on." },
 	SINK_FAILED: { exit: 1, meaning: "A sink could not be opened or failed for good; the others go on." },
-	SINK_QUEUE_FULL: { exit: 1, meaning: "A sink is slower than the traffic; the oldest exchanges in its queue were dropped and counted." },
+	SINK_QUEUE_FULL: {
+		exit: 1,
+		meaning: "A sink is slower than the traffic; the oldest exchanges in its queue were dropped and counted.",
+	},
 	PARSER_FAILED: { exit: 1, meaning: "A parser threw or broke its contract; its connection goes on as opaque." },
 	WORKER_HUNG: { exit: 1, meaning: "A worker thread did not answer its heartbeat and was started again." },
 	WORKER_DIED: { exit: 1, meaning: "A worker thread ended unexpectedly and was started again." },
@@ -30,7 +33,10 @@ export const ERRORS = {
 	BPF_OBJECT_MISSING: { exit: 3, meaning: "The compiled BPF object is not where the package should have it." },
 	LIBBPF_MISSING: { exit: 3, meaning: "libbpf.so.1 is not installed." },
 	CAPTURE_UNREADABLE: { exit: 1, meaning: "A packet capture could not be opened or is not one." },
-	CAPTURE_DAMAGED: { exit: 1, meaning: "A packet capture is truncated or damaged; everything before the damage was read." },
+	CAPTURE_DAMAGED: {
+		exit: 1,
+		meaning: "A packet capture is truncated or damaged; everything before the damage was read.",
+	},
 	CAPTURE_UNSUPPORTED: { exit: 1, meaning: "A packet capture holds something that polytap does not decode." },
 } as const satisfies Record<string, ErrorSpec>;
 
