@@ -24,8 +24,16 @@ export const ERRORS = {
 		exit: 1,
 		meaning: "A sink is slower than the traffic; the oldest exchanges in its queue were dropped and counted.",
 	},
+	SINK_WRITE_FAILED: {
+		exit: 1,
+		meaning: "A sink refused a batch for good, or did not take it in time; it was counted.",
+	},
 	PARSER_FAILED: { exit: 1, meaning: "A parser threw or broke its contract; its connection goes on as opaque." },
 	WORKER_HUNG: { exit: 1, meaning: "A worker thread did not answer its heartbeat and was started again." },
+	PARSER_DISABLED: {
+		exit: 1,
+		meaning: "A parser hung the worker too often and is switched off for the rest of the run.",
+	},
 	WORKER_DIED: { exit: 1, meaning: "A worker thread ended unexpectedly and was started again." },
 	BPF_NOT_PERMITTED: { exit: 3, meaning: "The kernel refuses BPF to this user." },
 	BPF_UNSUPPORTED: { exit: 3, meaning: "This kernel lacks something that the eBPF source needs." },

@@ -36,6 +36,11 @@ export interface SourcePlugin<C = unknown> {
 	/** The word that names it in a config: `type: ebpf`. */
 	readonly type: string;
 	readonly summary: string;
+	/**
+	 * Reads what was recorded before: the engine's time is that of its events, and it may be made to wait for slow sinks.
+	 * Without it the source is live: wall-clock time, and a full queue drops.
+	 */
+	readonly offline?: true;
 	/** One strict zod schema: the only description of the options. */
 	readonly config: ZodType<C>;
 	create(config: C, context: SourceContext): CaptureSource;

@@ -1,0 +1,129 @@
+/** Validates a config that is already plain data: core's part, then each plugin's. */
+import type { z } from "zod";
+import type { SinkPlugin, SourcePlugin } from "../plugin.js";
+import { type Path, type Problem, problemsOf } from "./problem.js";
+import { type Config, configSchema, queueSchema, type SinkEntry, type SourceEntry } from "./schema.js";
+import { didYouMean } from "./suggest.js";
+
+/** Where plugins are found. Given by the app: core/config knows none. */
+export interface PluginCatalog {
+	sourceTypes(): readonly string[];
+	sinkTypes(): readonly string[];
+	/** Null where there is no such type. */
+	source(type: string): Promise<SourcePlugin | null>;
+	sink(type: string): Promise<SinkPlugin | null>;
+}
+
+export type Resolution =
+	| { readonly config: Config; readonly problems: readonly [] }
+	| { readonly config: null; readonly problems: readonly Problem[] };
+
+export async function resolveConfig(raw: unknown, catalog: PluginCatalog): Promise<Resolution> {
+	const problems: Problem[] = [];
+	const base = configSchema.safeParse(raw ?? {});
+	if (!base.success) problems.push(...problemsOf(base.error.issues, configSchema, raw ?? {}, []));
+	const sources = await resolveSources(mapping(raw, "sources"), catalog, problems);
+	const sinks = await resolveSinks(mapping(raw, "sinks"), catalog, problems);
+	if (base.success) checkTogether(sources, sinks, problems);
+	if (!base.success || problems.length > 0) return { config: null, problems };
+	return { config: { sources, sinks, capture: base.data.capture }, problems: [] };
+}
+
+async function resolveSources(entries: Entries, catalog: PluginCatalog, problems: Problem[]): Promise<SourceEntry[]> {
+	const out: SourceEntry[] = [];
+	for (const [name, entry] of entries) {
+		const path = ["sources", name];
+		const plugin = await find("source", entry, path, catalog.sourceTypes(), (type) => catalog.source(type), problems);
+		if (plugin === null) continue;
+		const { type, ...rest } = entry;
+		const options = validated(plugin.config, rest, path, problems);
+		out.push({ name, type: String(type), options, offline: plugin.offline === true });
+	}
+	return out;
+}
+
+async function resolveSinks(entries: Entries, catalog: PluginCatalog, problems: Problem[]): Promise<SinkEntry[]> {
+	const out: SinkEntry[] = [];
+	for (const [name, entry] of entries) {
+		const path = ["sinks", name];
+		const plugin = await find("sink", entry, path, catalog.sinkTypes(), (type) => catalog.sink(type), problems);
+		const { type, queue, ...rest } = entry;
+		const parsed = queueSchema.safeParse(queue ?? {});
+		if (!parsed.success) {
+			problems.push(...problemsOf(parsed.error.issues, queueSchema, queue ?? {}, [...path, "queue"]));
+		}
+		if (plugin === null) continue;
+		const options = validated(plugin.config, rest, path, problems, ["queue"]);
+		if (parsed.success) out.push({ name, type: String(type), options, queue: parsed.data });
+	}
+	return out;
+}
+
+async function find<P>(
+	kind: "source" | "sink",
+	entry: Readonly<Record<string, unknown>>,
+	path: Path,
+	types: readonly string[],
+	load: (type: string) => Promise<P | null>,
+	problems: Problem[],
+): Promise<P | null> {
+	const { type } = entry;
+	// A missing or odd `type` is already a problem of core's own schema.
+	if (typeof type !== "string") return null;
+	const plugin = await load(type);
+	if (plugin === null) {
+		const guess = didYouMean(type, types) || `; there are: ${types.join(", ")}`;
+		problems.push({ path: [...path, "type"], atKey: false, message: `unknown ${kind} type "${type}"${guess}` });
+	}
+	return plugin;
+}
+
+function validated(schema: z.ZodType, value: unknown, path: Path, problems: Problem[], also: readonly string[] = []) {
+	const parsed = schema.safeParse(value);
+	if (parsed.success) return parsed.data;
+	for (const problem of problemsOf(parsed.error.issues, schema, value, path)) {
+		const key = String(problem.path.at(-1));
+		const hint =
+			problem.atKey && problem.path.length === path.length + 1 && !problem.message.includes("did you mean")
+				? didYouMean(key, ["type", ...also])
+				: "";
+		problems.push({ ...problem, message: problem.message + hint });
+	}
+	return undefined;
+}
+
+function checkTogether(sources: readonly SourceEntry[], sinks: readonly SinkEntry[], problems: Problem[]): void {
+	if (sources.length === 0)
+		problems.push({ path: ["sources"], atKey: false, message: "at least one source is needed" });
+	if (sinks.length === 0) problems.push({ path: ["sinks"], atKey: false, message: "at least one sink is needed" });
+	const live = sources.find((source) => !source.offline);
+	const recorded = sources.find((source) => source.offline);
+	if (live !== undefined && recorded !== undefined) {
+		problems.push({
+			path: ["sources", recorded.name],
+			atKey: true,
+			message: `a recorded source cannot run beside the live source "${live.name}": they have different clocks`,
+		});
+	}
+	for (const sink of sinks) {
+		if (sink.queue.when_full === "block" && live !== undefined) {
+			problems.push({
+				path: ["sinks", sink.name, "queue", "when_full"],
+				atKey: false,
+				message: `"block" would stop the live source "${live.name}": use drop_oldest or drop_newest`,
+			});
+		}
+	}
+}
+
+type Entries = [string, Readonly<Record<string, unknown>>][];
+
+function mapping(raw: unknown, key: string): Entries {
+	const found = isMapping(raw) ? raw[key] : undefined;
+	if (!isMapping(found)) return [];
+	return Object.entries(found).filter((entry): entry is [string, Record<string, unknown>] => isMapping(entry[1]));
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+	return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,102 @@
+/** The part of the config file that core itself understands. Plugins describe their own options. */
+import { z } from "zod";
+
+const name = z
+	.string()
+	.regex(/^[A-Za-z][A-Za-z0-9_-]{0,62}$/, "a name is a letter, then up to 62 letters, digits, - or _");
+
+const plugin = z.looseObject({ type: z.string().describe("Which plugin: a word of `polytap list`.") });
+
+export const captureSchema = z.strictObject({
+	max_body_bytes: z
+		.int()
+		.min(0)
+		.max(2 ** 30)
+		.default(1_048_576)
+		.describe("How much of each body is kept, in each direction. What is longer is counted and marked `truncated`."),
+	merge_window_ms: z
+		.int()
+		.min(0)
+		.max(10_000)
+		.default(50)
+		.describe("How long bytes and exchanges wait for a second vantage, or for the half that was overtaken."),
+	request_timeout_ms: z
+		.int()
+		.min(100)
+		.max(3_600_000)
+		.default(60_000)
+		.describe("After this time a request without a response is written as `unanswered`."),
+	max_connections: z
+		.int()
+		.min(1)
+		.max(10_000_000)
+		.default(65_536)
+		.describe("How many connections are tracked at once. At the cap the one that was quiet for longest is ended."),
+	connection_records: z
+		.boolean()
+		.default(false)
+		.describe("Write a `connection` record at the end of every connection, not only of those nobody could parse."),
+	worker_timeout_ms: z
+		.int()
+		.min(100)
+		.max(600_000)
+		.default(10_000)
+		.describe("A worker thread that does not answer for this long is ended and started again over the same sources."),
+});
+
+export const queueSchema = z.strictObject({
+	when_full: z
+		.enum(["drop_oldest", "drop_newest", "block"])
+		.default("drop_oldest")
+		.describe("What gives way when the sink is slower than the traffic. `block` is for recorded sources only."),
+	max_exchanges: z.int().min(1).max(1_048_576).default(65_536).describe("Most exchanges that wait for the sink."),
+	max_bytes: z
+		.int()
+		.min(1024)
+		.max(2 ** 34)
+		.default(33_554_432)
+		.describe("Most bytes of memory that the waiting exchanges hold. A larger single exchange may wait alone."),
+	batch_exchanges: z.int().min(1).max(65_536).default(1_024).describe("Most exchanges in one write."),
+	batch_bytes: z
+		.int()
+		.min(1)
+		.max(2 ** 30)
+		.default(1_048_576)
+		.describe("Most bytes of memory in one write."),
+	write_timeout_ms: z.int().min(10).max(600_000).default(30_000).describe("A write that takes longer is aborted."),
+	max_retries: z.int().min(0).max(100).default(5).describe("How often a batch is offered again before it is given up."),
+	retry_ms: z.int().min(1).max(60_000).default(200).describe("Wait before the first retry; it doubles each time."),
+});
+
+export const configSchema = z.strictObject({
+	version: z.literal(1).describe("Version of this file's format."),
+	sources: z.record(name, plugin).describe("Where traffic comes from. The key is a name of your choice."),
+	capture: captureSchema.prefault({}).describe("Limits and times of the engine."),
+	sinks: z.record(name, plugin).describe("Where exchanges go. The key is a name of your choice."),
+});
+
+export type CaptureOptions = z.output<typeof captureSchema>;
+export type QueueOptions = z.output<typeof queueSchema>;
+
+export interface SourceEntry {
+	readonly name: string;
+	readonly type: string;
+	/** Validated, with defaults. Plain data. */
+	readonly options: unknown;
+	readonly offline: boolean;
+}
+
+export interface SinkEntry {
+	readonly name: string;
+	readonly type: string;
+	/** Validated, with defaults. Plain data. */
+	readonly options: unknown;
+	readonly queue: QueueOptions;
+}
+
+/** A config that `check` would accept. Plain data: it crosses into worker threads. */
+export interface Config {
+	readonly sources: readonly SourceEntry[];
+	readonly sinks: readonly SinkEntry[];
+	readonly capture: CaptureOptions;
+}
