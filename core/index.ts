@@ -3,5 +3,6 @@ export { z } from "zod";
 export * from "./errors.js";
 export * from "./events.js";
 export * from "./exchange.js";
+export { asWriteError, isBrokenPipe, writeFully } from "./io/write-fully.js";
 export * from "./plugin.js";
 export { toJson, writeJson } from "./wire/json.js";

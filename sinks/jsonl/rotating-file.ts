@@ -1,0 +1,115 @@
+import { type FileHandle, mkdir, open, rename } from "node:fs/promises";
+import { dirname } from "node:path";
+import { type Diagnostics, PolytapError, writeFully } from "../../core/index.js";
+import { Archive } from "./archive.js";
+import type { JsonlConfig } from "./index.js";
+import type { Output } from "./jsonl-sink.js";
+
+/** A file that is appended to, and put aside when it is too large or too old. */
+export class RotatingFile implements Output {
+	private readonly config: JsonlConfig;
+	private readonly archive: Archive;
+	private handle: FileHandle | null = null;
+	/** False for a pipe or a device: no rotation, no truncation. */
+	private regular = false;
+	private size = 0;
+	private batchStart = 0;
+	private bornMs = 0;
+	private rotations = 0;
+
+	constructor(config: JsonlConfig, diagnostics: Diagnostics) {
+		this.config = config;
+		this.archive = new Archive(config, diagnostics);
+	}
+
+	async open(): Promise<void> {
+		try {
+			await mkdir(dirname(this.config.path), { recursive: true, mode: 0o700 });
+			await this.start();
+		} catch (error) {
+			const reason = error instanceof Error ? error.message : String(error);
+			throw new PolytapError(
+				"SINK_FAILED",
+				`cannot write ${this.config.path}: ${reason}`,
+				"check that the folder exists and that this user may write there",
+				error,
+			);
+		}
+	}
+
+	async begin(): Promise<void> {
+		if (this.handle === null) await this.start();
+		const { rotate_secs } = this.config;
+		if (rotate_secs !== null && this.size > 0 && Date.now() - this.bornMs >= rotate_secs * 1000) await this.rotate();
+		this.batchStart = this.size;
+	}
+
+	async write(bytes: Uint8Array, to: number): Promise<void> {
+		const { rotate_bytes } = this.config;
+		if (rotate_bytes !== null && this.size > 0 && this.size + to > rotate_bytes) {
+			await this.rotate();
+			this.batchStart = 0;
+		}
+		await writeFully(this.handle!.fd, bytes, 0, to);
+		this.size += to;
+	}
+
+	async commit(): Promise<void> {
+		if (this.config.fsync === "each_batch" && this.regular) await this.handle!.datasync();
+	}
+
+	/** Cuts off a half-written batch, so that trying again leaves neither a torn line nor a second copy. */
+	async rollback(): Promise<void> {
+		if (this.handle === null || !this.regular) return;
+		await this.handle.truncate(this.batchStart).catch(() => undefined);
+		this.size = (await this.handle.stat().catch(() => null))?.size ?? this.batchStart;
+	}
+
+	async close(): Promise<void> {
+		const { handle } = this;
+		this.handle = null;
+		if (handle !== null) {
+			if (this.config.fsync !== "never" && this.regular) await handle.datasync();
+			await handle.close();
+		}
+		await this.archive.settled();
+	}
+
+	counters(): Readonly<Record<string, number>> {
+		return { rotations: this.rotations, files_compressed: this.archive.compressed };
+	}
+
+	private async start(): Promise<void> {
+		const { path } = this.config;
+		this.handle = await open(path, "a+", 0o600);
+		const facts = await this.handle.stat();
+		this.regular = facts.isFile();
+		this.size = this.regular ? facts.size : 0;
+		this.bornMs = this.size > 0 ? facts.birthtimeMs : Date.now();
+		if (this.size > 0) await this.endTornLine();
+	}
+
+	/** A process that was killed may have left half a line: what comes now begins on its own. */
+	private async endTornLine(): Promise<void> {
+		const last = Buffer.alloc(1);
+		await this.handle!.read(last, 0, 1, this.size - 1);
+		if (last[0] === 0x0a) return;
+		await writeFully(this.handle!.fd, Buffer.from("\n"));
+		this.size++;
+	}
+
+	private async rotate(): Promise<void> {
+		if (!this.regular) return;
+		const { path, fsync } = this.config;
+		const handle = this.handle!;
+		if (fsync !== "never") await handle.datasync();
+		// The old file stays open and in use until the new name is free, so that a failure here loses nothing.
+		const aside = await this.archive.nameFor(path, new Date());
+		await rename(path, aside);
+		this.handle = null;
+		await handle.close();
+		this.rotations++;
+		this.archive.add(aside);
+		await this.start();
+	}
+}
