@@ -199,8 +199,8 @@ export class MessageHead {
 	readonly summary: string;
 	readonly attributes: Attributes;
 	readonly headers: HeaderList;
-	/** For core only: the serialised form, made when a sink first wants it. */
-	json: Uint8Array | null = null;
+	/** For core only: the serialised forms, made when a sink first wants them. */
+	json: { readonly summary: Uint8Array; readonly fields: Uint8Array } | null = null;
 
 	constructor(summary: string, attributes: Attributes, headers: HeaderList) {
 		this.summary = summary;

@@ -1,42 +1,216 @@
 /** The engine: capture events in, exchanges out. Synchronous, no I/O, no clock, no process-wide state. */
-import type { CaptureEvent } from "../events.js";
+import type { CaptureEvent, Endpoint, OpenEvent } from "../events.js";
 import type { Exchange } from "../exchange.js";
 import type { ParserPlugin } from "../plugin.js";
+import type { CapturedExchange } from "./captured-exchange.js";
+import { Connection, type ConnectionContext } from "./connection.js";
+import type { VantageFacts } from "./facts.js";
+import { DEFAULT_ENGINE_OPTIONS, type EngineOptions } from "./options.js";
+import { ParserRegistry } from "./registry.js";
+import { SlabPool } from "./slab.js";
+import { add, EngineTotals } from "./totals.js";
+import type { VantageState } from "./vantage.js";
 
-export interface EngineOptions {
-	readonly maxBodyBytes: number;
-	readonly mergeWindowUs: number;
-	readonly requestTimeoutUs: number;
-	readonly maxConnections: number;
-	/** Emit a `connection` record for every connection at its end, not only for opaque ones. */
-	readonly connectionRecords: boolean;
+export { DEFAULT_ENGINE_OPTIONS, type EngineOptions } from "./options.js";
+
+/** How often unanswered requests are looked for. */
+const AGE_EVERY_US = 1_000_000;
+
+interface SourceState {
+	readonly name: string;
+	readonly type: string;
+	readonly vantages: Map<number, VantageState>;
+	readonly connections: Map<string, Connection>;
 }
 
-export class Engine {
+export class Engine implements ConnectionContext {
 	readonly options: EngineOptions;
-	readonly emit: (exchange: Exchange) => void;
+	readonly registry: ParserRegistry;
+	readonly slabs: SlabPool;
+	readonly totals = new EngineTotals();
+	nowUs = 0;
+	readonly #emit: (exchange: Exchange) => void;
+	readonly #sources: SourceState[] = [];
+	/** Connections for which time matters. */
+	readonly #attention = new Set<Connection>();
+	#nextAgeUs = 0;
+	#openConnections = 0;
 
-	constructor(options: EngineOptions, _parsers: readonly ParserPlugin[], emit: (exchange: Exchange) => void) {
-		this.options = options;
-		this.emit = emit;
+	/**
+	 * `emit` is called for each finished exchange, synchronously; whoever gets it calls `release()` on it once, when the last
+	 * sink is done. `onParserFailure` is told of exceptions, which no parser should throw.
+	 */
+	constructor(
+		options: Partial<EngineOptions>,
+		parsers: readonly ParserPlugin[],
+		emit: (exchange: Exchange) => void,
+		onParserFailure: (plugin: ParserPlugin, error: unknown) => void = () => {},
+	) {
+		this.options = { ...DEFAULT_ENGINE_OPTIONS, ...options };
+		this.registry = new ParserRegistry(parsers, onParserFailure);
+		this.slabs = new SlabPool(this.options.maxHeldBytes);
+		this.#emit = emit;
 	}
 
 	/** Returns the number by which `ingest` names this source. */
-	addSource(_name: string, _type: string): number {
-		return 0;
+	addSource(name: string, type: string): number {
+		return this.#sources.push({ name, type, vantages: new Map(), connections: new Map() }) - 1;
 	}
 
 	/** Everything in the batch happens now. The batch's memory may be reused when this returns. */
-	ingest(_source: number, _batch: readonly CaptureEvent[], _nowUs: number): void {}
+	ingest(sourceNumber: number, batch: readonly CaptureEvent[], nowUs: number): void {
+		const source = this.#sources[sourceNumber];
+		if (source === undefined) throw new RangeError(`there is no source ${sourceNumber}`);
+		this.nowUs = nowUs;
+		this.totals.events += batch.length;
+		for (let i = 0; i < batch.length; i++) this.#handle(source, batch[i]!);
+		if (this.#attention.size > 0 || nowUs >= this.#nextAgeUs) this.tick(nowUs);
+	}
 
 	/** Lets time pass: ages holes, held merges and unanswered requests. Call it every 10 ms or so. */
-	tick(_nowUs: number): void {}
+	tick(nowUs: number): void {
+		this.nowUs = nowUs;
+		for (const connection of this.#attention) {
+			const due = connection.dueUs;
+			if (due !== 0 && due <= nowUs) connection.tick(nowUs);
+			if (connection.isFinished && (connection.lingerUs === 0 || connection.lingerUs <= nowUs))
+				this.#forget(connection);
+			if (connection.dueUs === 0) this.#attention.delete(connection);
+		}
+		if (nowUs < this.#nextAgeUs) return;
+		this.#nextAgeUs = nowUs + AGE_EVERY_US;
+		for (const source of this.#sources)
+			for (const connection of source.connections.values()) if (connection.hasPending) connection.age(nowUs);
+	}
 
 	/** The source will say nothing more: its connections end. */
-	sourceEnded(_source: number, _nowUs: number): void {}
-
-	/** Cumulative counters, snake_case with units. */
-	counters(): Readonly<Record<string, number>> {
-		return {};
+	sourceEnded(sourceNumber: number, nowUs: number): void {
+		this.nowUs = nowUs;
+		const source = this.#sources[sourceNumber];
+		if (source === undefined) return;
+		for (const connection of source.connections.values()) {
+			connection.finish();
+			this.#attention.delete(connection);
+		}
+		this.#openConnections -= source.connections.size;
+		source.connections.clear();
+		source.vantages.clear();
 	}
+
+	/** Cumulative counters, snake_case with units; `_open` and `_held` ones are levels. */
+	counters(): Readonly<Record<string, number>> {
+		const flat = this.totals.flat();
+		flat["connections_open"] = this.#openConnections;
+		flat["bytes_held"] = this.slabs.heldBytes;
+		return flat;
+	}
+
+	emit(exchange: CapturedExchange): void {
+		this.totals.exchanges++;
+		add(this.totals.exchangesByOutcome, exchange.outcome, 1);
+		this.#emit(exchange);
+	}
+
+	#handle(source: SourceState, event: CaptureEvent): void {
+		switch (event.kind) {
+			case "bytes": {
+				const vantage = source.vantages.get(event.conn);
+				if (vantage === undefined) {
+					this.totals.bytesOrphaned += event.data.length;
+					return;
+				}
+				const { connection } = vantage;
+				connection.bytes(vantage, event);
+				if (connection.dueUs !== 0) this.#attention.add(connection);
+				return;
+			}
+			case "open":
+				this.#open(source, event);
+				return;
+			case "loss":
+				this.totals.lossEvents += event.events;
+				if (event.bytes !== null) add(this.totals.lossByCause, event.cause, event.bytes);
+				return;
+			case "exchange":
+				this.totals.exchanges++;
+				add(this.totals.exchangesByOutcome, event.exchange.outcome, 1);
+				this.#emit(event.exchange);
+				return;
+		}
+		const vantage = source.vantages.get(event.conn);
+		if (vantage === undefined) return;
+		const { connection } = vantage;
+		switch (event.kind) {
+			case "gap":
+				connection.gap(vantage, event);
+				break;
+			case "end":
+				connection.end(vantage, event);
+				break;
+			case "close":
+				source.vantages.delete(event.conn);
+				connection.close(vantage, event.tsUs);
+				if (connection.isFinished && connection.lingerUs === 0) {
+					this.#forget(connection);
+					return;
+				}
+				break;
+			case "datagram":
+				connection.datagram();
+				break;
+			case "annotate":
+				connection.annotate(event);
+				break;
+		}
+		if (connection.dueUs !== 0) this.#attention.add(connection);
+	}
+
+	#open(source: SourceState, event: OpenEvent): void {
+		const key = connectionKey(event);
+		let connection = source.connections.get(key);
+		const facts: VantageFacts = { source: source.name, type: source.type, vantage: event.role, json: null };
+		if (connection === undefined) {
+			if (this.#openConnections >= this.options.maxConnections) this.#evict(source);
+			connection = new Connection(this, key, event, facts);
+			source.connections.set(key, connection);
+			this.#openConnections++;
+			this.totals.connectionsOpened++;
+		}
+		source.vantages.set(event.conn, connection.addVantage(event, facts));
+	}
+
+	#evict(source: SourceState): void {
+		for (const connection of source.connections.values()) {
+			connection.finish();
+			this.totals.connectionsEvicted++;
+			this.#forget(connection);
+			return;
+		}
+	}
+
+	#forget(connection: Connection): void {
+		connection.lingerUs = 0;
+		this.#attention.delete(connection);
+		for (const source of this.#sources)
+			if (source.connections.get(connection.key) === connection) {
+				source.connections.delete(connection.key);
+				this.#openConnections--;
+			}
+	}
+}
+
+/** Equal for all vantages of one connection, whichever end they call the client. */
+function connectionKey({ transport, client, server, bases, netns }: OpenEvent): string {
+	const a = end(client, bases?.[0]);
+	const b = end(server, bases?.[1]);
+	const scope = isLoopback(client.address) || isLoopback(server.address) ? (netns ?? "") : "";
+	return a < b ? `${transport} ${a} ${b} ${scope}` : `${transport} ${b} ${a} ${scope}`;
+}
+
+function end({ address, port }: Endpoint, base: number | undefined): string {
+	return `${address} ${port} ${base ?? ""}`;
+}
+
+function isLoopback(address: string): boolean {
+	return address.startsWith("127.") || address === "::1";
 }

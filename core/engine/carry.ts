@@ -1,0 +1,60 @@
+/** Bytes of one direction that a parser left unconsumed, with the times at which their pieces came. */
+export class Carry {
+	/** Stream position of the first byte. */
+	offset = 0;
+	length = 0;
+	#buffer: Uint8Array = EMPTY;
+	#from = 0;
+	/** Pairs: stream position from which on, time. */
+	#marks: number[] = [];
+
+	append(data: Uint8Array, offset: number, tsUs: number): void {
+		if (this.length === 0) {
+			this.offset = offset;
+			this.#from = 0;
+			this.#marks.length = 0;
+		}
+		const end = this.#from + this.length;
+		if (end + data.length > this.#buffer.length) this.#grow(data.length);
+		this.#buffer.set(data, this.#from + this.length);
+		this.length += data.length;
+		this.#marks.push(offset, tsUs);
+	}
+
+	view(): Uint8Array {
+		return new Uint8Array(this.#buffer.buffer, this.#buffer.byteOffset + this.#from, this.length);
+	}
+
+	consume(count: number): void {
+		this.offset += count;
+		this.length -= count;
+		this.#from += count;
+		const marks = this.#marks;
+		while (marks.length > 2 && marks[2]! <= this.offset) marks.splice(0, 2);
+		if (this.length === 0) {
+			this.#from = 0;
+			if (this.#buffer.length > KEEP_BYTES) this.#buffer = EMPTY;
+		}
+	}
+
+	timeAt(offset: number): number {
+		const marks = this.#marks;
+		let i = marks.length - 2;
+		while (i > 0 && marks[i]! > offset) i -= 2;
+		return marks[i + 1] ?? 0;
+	}
+
+	#grow(more: number): void {
+		const needed = this.length + more;
+		const old = this.#buffer;
+		const from = this.#from;
+		// twice what is needed, so that trickling bytes cost a constant each
+		const buffer = needed > old.length >> 1 ? new Uint8Array(Math.max(512, needed * 2)) : old;
+		buffer.set(old.subarray(from, from + this.length), 0);
+		this.#buffer = buffer;
+		this.#from = 0;
+	}
+}
+
+const EMPTY = new Uint8Array(0);
+const KEEP_BYTES = 16_384;

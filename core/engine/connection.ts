@@ -1,0 +1,387 @@
+import type { AnnotateEvent, BytesEvent, Direction, EndEvent, Endpoint, GapEvent, OpenEvent } from "../events.js";
+import type { Attributes } from "../exchange.js";
+import type { DetectHint } from "../plugin.js";
+import { CapturedExchange, type Sighting } from "./captured-exchange.js";
+import { Conversation, type ConversationOwner, type EngineContext, markConflict } from "./conversation.js";
+import { ConnectionFacts, type VantageFacts } from "./facts.js";
+import { RecentBytes } from "./recent-bytes.js";
+import { Stream } from "./stream.js";
+import { VantageState } from "./vantage.js";
+
+/** Annotations of one connection that wait for their exchange. */
+const MAX_ANNOTATIONS = 1024;
+
+export interface ConnectionContext extends EngineContext {
+	emit(exchange: CapturedExchange): void;
+}
+
+interface HeldExchange {
+	readonly exchange: CapturedExchange;
+	readonly deadlineUs: number;
+}
+
+/**
+ * Two endpoints that talk, seen from one or more vantages. Every vantage's bytes are positions of the same two streams: the
+ * second copy of a byte is dropped, a hole of one vantage is healed by another.
+ */
+export class Connection implements ConversationOwner {
+	readonly key: string;
+	bases: readonly [number, number] | null;
+	facts: ConnectionFacts;
+	primary: VantageFacts;
+	streams: readonly [Stream, Stream];
+	readonly vantages: VantageState[] = [];
+	rolesAreGuessed: boolean;
+	/** True once a second vantage delivered bytes. */
+	isShared = false;
+	isFinished = false;
+	/** When the connection leaves the table; 0: not yet known. */
+	lingerUs = 0;
+	readonly #openedUs: number;
+	#lastUs: number;
+	readonly #conversation: Conversation;
+	readonly #engine: ConnectionContext;
+	readonly #fromStart: boolean;
+	#held: HeldExchange[] = [];
+	#annotations: AnnotateEvent[] | null = null;
+	#datagrams = 0;
+
+	constructor(engine: ConnectionContext, key: string, open: OpenEvent, primary: VantageFacts) {
+		this.#engine = engine;
+		this.key = key;
+		this.bases = open.bases;
+		this.primary = primary;
+		this.rolesAreGuessed = !open.roleKnown;
+		this.#fromStart = open.fromStart;
+		this.#openedUs = open.tsUs;
+		this.#lastUs = open.tsUs;
+		this.facts = new ConnectionFacts(open.transport, open.client, open.server, open.bases, null, null);
+		this.#conversation = new Conversation(engine, this);
+		const { lanes } = this.#conversation;
+		const startCause = open.role === "wire" && open.fromStart ? "missed" : "joined-late";
+		this.streams = [
+			new Stream(lanes[0], engine.options, startCause, engine.totals),
+			new Stream(lanes[1], engine.options, startCause, engine.totals),
+		];
+		if (!open.fromStart) for (const lane of lanes) lane.late = true;
+	}
+
+	/** When `tick` has something to do; 0: never, as things are. */
+	get dueUs(): number {
+		let due = this.streams[0].deadlineUs;
+		const second = this.streams[1].deadlineUs;
+		if (due === 0 || (second !== 0 && second < due)) due = second === 0 ? due : second;
+		const held = this.#conversation.dueUs;
+		if (held !== 0 && (due === 0 || held < due)) due = held;
+		const merging = this.#held[0]?.deadlineUs ?? 0;
+		if (merging !== 0 && (due === 0 || merging < due)) due = merging;
+		if (this.lingerUs !== 0 && (due === 0 || this.lingerUs < due)) due = this.lingerUs;
+		return due;
+	}
+
+	get hasPending(): boolean {
+		return this.#conversation.pendingCount > 0;
+	}
+
+	addVantage(open: OpenEvent, facts: VantageFacts): VantageState {
+		const vantage = new VantageState(this, open, facts);
+		this.vantages.push(vantage);
+		this.lingerUs = 0;
+		if (open.roleKnown && this.rolesAreGuessed) this.#learnRoles(open.client);
+		if (!sameEndpoint(open.client, this.facts.client)) vantage.isFlipped = true;
+		this.#refreshFacts();
+		return vantage;
+	}
+
+	bytes(vantage: VantageState, event: BytesEvent): void {
+		const dir = vantage.isFlipped ? opposite(event.dir) : event.dir;
+		this.#lastUs = event.tsUs;
+		const stream = this.streams[dir];
+		if (this.isShared || !vantage.hasBytes) this.#sharedBytes(vantage, dir, stream, event);
+		else if (event.offset < stream.next) this.#compare(dir, stream, event);
+		if (this.isFinished && event.offset + event.data.length > stream.next) {
+			this.#engine.totals.bytesOrphaned += event.data.length;
+			return;
+		}
+		stream.bytes(event.data, event.offset, event.tsUs, this.#engine.nowUs);
+		if (stream.next === stream.finalOffset)
+			this.#conversation.end(this.#conversation.lanes[dir], this.#endHow[dir], event.tsUs);
+		if (this.#held.length > 0) this.#emitHeld(false);
+	}
+
+	gap(vantage: VantageState, event: GapEvent): void {
+		const dir = vantage.isFlipped ? opposite(event.dir) : event.dir;
+		this.streams[dir].gap(event.offset, event.length, event.cause, this.#engine.nowUs);
+	}
+
+	end(vantage: VantageState, event: EndEvent): void {
+		const dir = vantage.isFlipped ? opposite(event.dir) : event.dir;
+		this.#lastUs = event.tsUs;
+		const stream = this.streams[dir];
+		const lane = this.#conversation.lanes[dir];
+		this.#endHow[dir] = event.how;
+		if (event.finalOffset === null) return;
+		if (stream.first < 0 && stream.next === 0 && !stream.isHoled && event.finalOffset > 0) {
+			// nothing was seen of this direction but its end
+			this.#unseenFrom(stream, event.finalOffset);
+			return;
+		}
+		stream.end(event.finalOffset, this.#engine.nowUs);
+		if (!stream.isHoled) this.#conversation.end(lane, event.how, event.tsUs);
+	}
+	readonly #endHow: ["fin" | "reset" | "unknown", "fin" | "reset" | "unknown"] = ["unknown", "unknown"];
+
+	datagram(): void {
+		this.#datagrams++;
+		this.#engine.totals.datagrams++;
+	}
+
+	annotate(event: AnnotateEvent): void {
+		const all = (this.#annotations ??= []);
+		if (all.length >= MAX_ANNOTATIONS) all.shift();
+		all.push(event);
+	}
+
+	/** A vantage said its last word. The connection ends when all have, and every byte that was promised is here. */
+	close(vantage: VantageState, tsUs: number): void {
+		vantage.isClosed = true;
+		this.#lastUs = tsUs;
+		if (!this.vantages.every((each) => each.isClosed)) return;
+		const isWhole = this.streams.every((stream) => !stream.isHoled && stream.finalOffset >= 0);
+		if (isWhole) this.finish();
+		// a vantage that comes late must still find its connection; packets have none
+		if (!isWhole || vantage.role !== "wire") this.lingerUs = this.#engine.nowUs + this.#engine.options.mergeWindowUs;
+	}
+
+	tick(nowUs: number): void {
+		for (const dir of DIRECTIONS) {
+			const stream = this.streams[dir];
+			if (stream.deadlineUs === 0 || stream.deadlineUs > nowUs) continue;
+			stream.giveUp(nowUs);
+			if (stream.finalOffset >= 0 && !stream.isHoled)
+				this.#conversation.end(this.#conversation.lanes[dir], this.#endHow[dir], nowUs);
+		}
+		this.#conversation.tick(nowUs);
+		if (this.#held.length > 0) this.#emitHeld(false);
+		if (this.lingerUs !== 0 && this.lingerUs <= nowUs) this.finish();
+	}
+
+	age(nowUs: number): void {
+		this.#conversation.age(nowUs);
+	}
+
+	/** Ends the connection as it is. */
+	finish(): void {
+		if (this.isFinished) return;
+		this.isFinished = true;
+		for (const dir of DIRECTIONS) {
+			const stream = this.streams[dir];
+			stream.giveUp(this.#engine.nowUs);
+			this.#conversation.end(this.#conversation.lanes[dir], this.#endHow[dir], this.#lastUs);
+		}
+		this.#conversation.finish(this.#lastUs);
+		this.#emitHeld(true);
+		this.#engine.totals.connectionsClosed++;
+		if (this.#engine.options.connectionRecords || this.#conversation.opaqueReason !== null) this.#emitRecord();
+	}
+
+	// ---------------------------------------------------------------------------------- for the conversation
+
+	hint(late: boolean): DetectHint {
+		return { transport: this.facts.transport, serverPort: this.facts.server.port, alpn: null, late };
+	}
+
+	swapRoles(): void {
+		this.#swap();
+		this.rolesAreGuessed = false;
+	}
+
+	exchangeDone(exchange: CapturedExchange): void {
+		exchange.facts = this.facts;
+		if (this.#annotations !== null) this.#applyAnnotations(exchange);
+		if (!this.isShared) {
+			this.#engine.emit(exchange);
+			return;
+		}
+		this.#held.push({ exchange, deadlineUs: this.#engine.nowUs + this.#engine.options.mergeWindowUs });
+		// not at once: the other vantage's copy of the last byte may be the very event that is being handled
+	}
+
+	// --------------------------------------------------------------------------------------------- inside
+
+	#sharedBytes(vantage: VantageState, dir: Direction, stream: Stream, event: BytesEvent): void {
+		if (!this.isShared && this.vantages.some((other) => other !== vantage && other.hasBytes)) {
+			this.isShared = true;
+			for (const lane of this.#conversation.lanes) lane.recent ??= new RecentBytes();
+		}
+		if (!vantage.hasBytes && !this.isShared) {
+			vantage.hasBytes = true;
+			this.primary = vantage.facts;
+		}
+		if (!this.isShared) return;
+		vantage.note(dir, event.offset + event.data.length, event.tsUs);
+		if (event.offset < stream.next) this.#compare(dir, stream, event);
+	}
+
+	/** A second copy of bytes that were delivered: equal, or not to be trusted. */
+	#compare(dir: Direction, stream: Stream, event: BytesEvent): void {
+		const lane = this.#conversation.lanes[dir];
+		const { totals } = this.#engine;
+		const copied = Math.min(event.data.length, stream.next - event.offset);
+		if (lane.recent === null) {
+			totals.bytesUncompared += copied;
+			lane.recent = new RecentBytes();
+			return;
+		}
+		const { compared, from, to } = lane.recent.compare(event.data, event.offset);
+		totals.bytesUncompared += copied - compared;
+		if (from === to) return;
+		totals.bytesConflicting += to - from;
+		this.#conversation.conflict(dir, from, to);
+		for (const { exchange } of this.#held) markConflict(exchange, dir, from, to);
+	}
+
+	#emitHeld(all: boolean): void {
+		const held = this.#held;
+		let ready = 0;
+		while (ready < held.length) {
+			const { exchange, deadlineUs } = held[ready]!;
+			if (!all && deadlineUs > this.#engine.nowUs && !this.#isSeenByAll(exchange)) break;
+			this.#addSightings(exchange);
+			this.#engine.emit(exchange);
+			ready++;
+		}
+		if (ready > 0) held.splice(0, ready);
+	}
+
+	#isSeenByAll({ req, res }: CapturedExchange): boolean {
+		for (const vantage of this.vantages) {
+			if (!vantage.hasBytes || vantage.isClosed) continue;
+			if (req !== null && vantage.seen[0] < req.endOffset) return false;
+			if (res !== null && vantage.seen[1] < res.endOffset) return false;
+		}
+		return true;
+	}
+
+	#addSightings(exchange: CapturedExchange): void {
+		const sightings: Sighting[] = [];
+		const { req, res } = exchange;
+		const first = req ?? res;
+		const last = res ?? req;
+		if (first === null || last === null) return;
+		for (const vantage of this.vantages) {
+			if (!vantage.hasBytes) continue;
+			const isPrimary = vantage.facts === exchange.seenBy;
+			const startUs = vantage.timeOf(first.dir, first.startOffset) ?? (isPrimary ? first.startUs : null);
+			const endUs = vantage.timeOf(last.dir, last.endOffset - 1) ?? (isPrimary ? last.endUs : null);
+			if (startUs === null && endUs === null) continue;
+			sightings.push({ facts: vantage.facts, startUs: startUs ?? first.startUs, endUs: endUs ?? last.endUs });
+			if (vantage.role !== "server") continue;
+			// the server's times are the record's
+			for (const message of [req, res]) {
+				if (message === null) continue;
+				message.startUs = vantage.timeOf(message.dir, message.startOffset) ?? message.startUs;
+				message.endUs = vantage.timeOf(message.dir, message.endOffset - 1) ?? message.endUs;
+			}
+		}
+		exchange.sightings = sightings;
+	}
+
+	#applyAnnotations(exchange: CapturedExchange): void {
+		const applied: Record<string, Attributes[string]> = { ...exchange.annotations };
+		let any = false;
+		for (const { dir, fromOffset, toOffset, attributes } of this.#annotations ?? []) {
+			const message = dir === 0 ? exchange.req : exchange.res;
+			if (message === null || toOffset <= message.startOffset || fromOffset >= message.endOffset) continue;
+			Object.assign(applied, attributes);
+			any = true;
+		}
+		if (any) exchange.annotations = applied;
+	}
+
+	#unseenFrom(stream: Stream, finalOffset: number): void {
+		// how much of it was before we watched is not known to the engine: the source names losses by gaps
+		stream.next = finalOffset;
+		stream.finalOffset = finalOffset;
+	}
+
+	#learnRoles(client: Endpoint): void {
+		this.rolesAreGuessed = false;
+		if (!sameEndpoint(client, this.facts.client) && this.#conversation.protocol === null) this.#swap();
+	}
+
+	#swap(): void {
+		const { client, server, transport } = this.facts;
+		this.bases = this.bases === null ? null : [this.bases[1], this.bases[0]];
+		this.streams = [this.streams[1], this.streams[0]];
+		this.#endHow.reverse();
+		this.#conversation.swapLanes();
+		for (const vantage of this.vantages) {
+			vantage.swap();
+		}
+		this.facts = new ConnectionFacts(transport, server, client, this.bases, server.process, client.process);
+	}
+
+	#refreshFacts(): void {
+		const { transport, client, server, endpointsHash } = this.facts;
+		let { process: clientProcess } = client;
+		let { process: serverProcess } = server;
+		for (const { role, process, isFlipped } of this.vantages) {
+			if (process === null || (role !== "client" && role !== "server")) continue;
+			if ((role === "client") !== isFlipped) clientProcess = process;
+			else serverProcess = process;
+		}
+		if (clientProcess === client.process && serverProcess === server.process) return;
+		this.facts = new ConnectionFacts(
+			transport,
+			client,
+			server,
+			this.bases,
+			clientProcess,
+			serverProcess,
+			endpointsHash,
+		);
+	}
+
+	#emitRecord(): void {
+		const reason = this.#conversation.opaqueReason;
+		const protocol = this.#conversation.protocol ?? "raw";
+		const annotations: Record<string, string | number> = {};
+		if (reason !== null) annotations["polytap.opaque.reason"] = reason;
+		if (this.#datagrams > 0) annotations["polytap.datagrams"] = this.#datagrams;
+		let bytes = this.#datagrams;
+		for (const dir of DIRECTIONS) {
+			const { capturedBytes, gapBytes, gapsByCause } = this.streams[dir];
+			const name = dir === 0 ? "polytap.client_to_server" : "polytap.server_to_client";
+			annotations[`${name}.bytes_captured`] = capturedBytes;
+			annotations[`${name}.bytes_missing`] = gapBytes;
+			for (const [cause, missing] of gapsByCause) annotations[`${name}.bytes_missing.${cause}`] = missing;
+			bytes += capturedBytes + gapBytes;
+		}
+		if (bytes === 0) return;
+		const scope = this.bases === null ? "local" : "network";
+		const record = new CapturedExchange(this.facts, protocol, "connection", scope, CONNECTION_ORDINAL, this.primary);
+		record.sequence = this.bases?.[0] ?? 0;
+		record.annotations = annotations;
+		record.outcome = this.#endHow.includes("reset") ? "aborted" : this.#fromStart ? "ok" : "partial";
+		record.connectionSummary = {
+			operation: `${this.facts.transport} connection`,
+			result: reason ?? "",
+			startUs: this.#openedUs,
+			endUs: this.#lastUs,
+		};
+		this.#engine.emit(record);
+	}
+}
+
+const DIRECTIONS = [0, 1] as const;
+/** The ordinal of a connection's own record: no exchange has it. */
+const CONNECTION_ORDINAL = 0xffff_ffff;
+
+function opposite(dir: Direction): Direction {
+	return dir === 0 ? 1 : 0;
+}
+
+function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
+	return a.port === b.port && a.address === b.address;
+}

@@ -1,0 +1,32 @@
+/** What an engine may keep and how long it waits. Every limit has a counter that tells how often it was reached. */
+export interface EngineOptions {
+	/** Payload bytes kept of each message; what is beyond is counted and the body is `truncated`. */
+	readonly maxBodyBytes: number;
+	/** How long a hole, a second vantage's copy or a missing request is waited for. */
+	readonly mergeWindowUs: number;
+	/** A request without an answer for this long is emitted as `unanswered`. */
+	readonly requestTimeoutUs: number;
+	readonly maxConnections: number;
+	/** Emit a `connection` record for every connection at its end, not only for opaque ones. */
+	readonly connectionRecords: boolean;
+	/** Payload of unfinished and undelivered exchanges, all connections together. */
+	readonly maxHeldBytes: number;
+	/** Bytes that wait behind a hole, one direction. */
+	readonly maxLateBytes: number;
+	/** Requests of one connection that wait for an answer. */
+	readonly maxPending: number;
+	/** Bytes that a parser may leave unconsumed (an unfinished head, a held direction). */
+	readonly maxCarryBytes: number;
+}
+
+export const DEFAULT_ENGINE_OPTIONS: EngineOptions = {
+	maxBodyBytes: 1 << 20,
+	mergeWindowUs: 50_000,
+	requestTimeoutUs: 60_000_000,
+	maxConnections: 65_536,
+	connectionRecords: false,
+	maxHeldBytes: 256 << 20,
+	maxLateBytes: 8 << 20,
+	maxPending: 4096,
+	maxCarryBytes: 1 << 20,
+};

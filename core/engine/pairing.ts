@@ -1,0 +1,97 @@
+import type { CapturedExchange } from "./captured-exchange.js";
+
+/**
+ * Which response answers which request: in order, or by tag. Knows nothing of bytes; times are those of first bytes.
+ */
+export class Pairing {
+	/** Requests that wait for a response to begin, oldest first. */
+	#waiting: CapturedExchange[] = [];
+	#head = 0;
+	#tagged: Map<number, CapturedExchange> | null = null;
+	/** Responses were lost: the next one may belong to a later request than the oldest that waits. */
+	#realign = false;
+	/** Requests were lost: the next response may belong to one of them. */
+	#requestsLost = false;
+
+	get waitingCount(): number {
+		return this.#waiting.length - this.#head + (this.#tagged?.size ?? 0);
+	}
+
+	add(exchange: CapturedExchange, tag: number | undefined): void {
+		if (tag === undefined) this.#waiting.push(exchange);
+		else (this.#tagged ??= new Map()).set(tag, exchange);
+	}
+
+	/** After lost responses: whatever began before the next response and is not the last such request stays unanswered. */
+	responsesLost(): void {
+		this.#realign = true;
+	}
+
+	/** After lost requests: a response that began before the oldest request that waits answers none that is known. */
+	requestsLost(): void {
+		this.#requestsLost = true;
+	}
+
+	/** The request that a response beginning at `startUs` answers. `dropped` gets those that it shows to be unanswered. */
+	peek(
+		tag: number | undefined,
+		startUs: number,
+		dropped: (exchange: CapturedExchange) => void,
+	): CapturedExchange | null {
+		if (tag !== undefined) return this.#tagged?.get(tag) ?? null;
+		if (this.#realign) this.#align(startUs, dropped);
+		const oldest = this.#waiting[this.#head] ?? null;
+		return oldest !== null && this.#requestsLost && oldest.startUs > startUs ? null : oldest;
+	}
+
+	take(tag: number | undefined): void {
+		if (tag !== undefined) {
+			this.#tagged?.delete(tag);
+			return;
+		}
+		this.#realign = false;
+		this.#requestsLost = false;
+		const waiting = this.#waiting;
+		if (this.#head < waiting.length) this.#head++;
+		if (this.#head === waiting.length) {
+			waiting.length = 0;
+			this.#head = 0;
+		} else if (this.#head > 64 && this.#head * 2 > waiting.length) {
+			waiting.splice(0, this.#head);
+			this.#head = 0;
+		}
+	}
+
+	/** All that wait, oldest first. */
+	*all(): IterableIterator<CapturedExchange> {
+		for (let i = this.#head; i < this.#waiting.length; i++) yield this.#waiting[i]!;
+		if (this.#tagged !== null) yield* this.#tagged.values();
+	}
+
+	oldest(): CapturedExchange | null {
+		return this.#waiting[this.#head] ?? this.#tagged?.values().next().value ?? null;
+	}
+
+	takeOldest(): CapturedExchange | null {
+		const oldest = this.#waiting[this.#head];
+		if (oldest !== undefined) {
+			this.take(undefined);
+			return oldest;
+		}
+		for (const [tag, exchange] of this.#tagged ?? []) {
+			this.#tagged?.delete(tag);
+			return exchange;
+		}
+		return null;
+	}
+
+	#align(startUs: number, dropped: (exchange: CapturedExchange) => void): void {
+		const waiting = this.#waiting;
+		while (waiting.length - this.#head > 1 && waiting[this.#head + 1]!.startUs <= startUs) {
+			const lost = waiting[this.#head]!;
+			this.#head++;
+			dropped(lost);
+		}
+		this.#realign = false;
+	}
+}

@@ -1,0 +1,55 @@
+/**
+ * Payload memory that the engine owns. Bytes are copied once, out of the source's memory into the current slab; a slab
+ * goes back to the pool when the last message that has bytes in it was released.
+ */
+const SLAB_BYTES = 256 * 1024;
+const POOLED_SLABS = 64;
+
+export class Slab {
+	readonly bytes: Uint8Array;
+	used = 0;
+	refs = 0;
+
+	constructor() {
+		this.bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);
+	}
+}
+
+export class SlabPool {
+	/** Bytes of all slabs that are in use. */
+	heldBytes = 0;
+	#current = new Slab();
+	readonly #free: Slab[] = [];
+	readonly #maxHeldBytes: number;
+
+	constructor(maxHeldBytes: number) {
+		this.#maxHeldBytes = maxHeldBytes;
+	}
+
+	/** The slab to write into next, with at least one free byte; null when the cap is reached. */
+	writable(): Slab | null {
+		const current = this.#current;
+		if (current.used < SLAB_BYTES) return current;
+		if (this.heldBytes >= this.#maxHeldBytes) return null;
+		const next = this.#free.pop() ?? new Slab();
+		this.#current = next;
+		if (current.refs === 0) this.#recycle(current);
+		return next;
+	}
+
+	retain(slab: Slab): void {
+		if (slab.refs++ === 0) this.heldBytes += SLAB_BYTES;
+	}
+
+	release(slab: Slab): void {
+		if (--slab.refs > 0) return;
+		this.heldBytes -= SLAB_BYTES;
+		if (slab === this.#current) slab.used = 0;
+		else this.#recycle(slab);
+	}
+
+	#recycle(slab: Slab): void {
+		slab.used = 0;
+		if (this.#free.length < POOLED_SLABS) this.#free.push(slab);
+	}
+}
