@@ -32,6 +32,12 @@ export const captureSchema = z.strictObject({
 		.max(10_000_000)
 		.default(65_536)
 		.describe("How many connections are tracked at once. At the cap the one that was quiet for longest is ended."),
+	max_held_bytes: z
+		.int()
+		.min(1_048_576)
+		.max(2 ** 36)
+		.default(268_435_456)
+		.describe("Most memory for payload that is not written yet. At the cap bodies are cut, with the cause `cap`."),
 	connection_records: z
 		.boolean()
 		.default(false)

@@ -1,0 +1,161 @@
+#!/usr/bin/env node
+/** The command line. The only file that ends the process. */
+import { readFileSync, writeSync } from "node:fs";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { PolytapError } from "../errors.js";
+import { isBrokenPipe } from "../io/write-fully.js";
+import { FORMATS, type Format } from "./formats.js";
+import { exitCodeOf, formatNotice, noticeOf, say } from "./notice.js";
+import { parseSpan } from "./span.js";
+
+const STDOUT = 1;
+let exitCode = 0;
+
+const program = new Command("polytap")
+	.description("Records every request and response on a Linux node, whole.")
+	.version(version())
+	.exitOverride()
+	.configureOutput({ writeErr: () => {} });
+
+interface RunFlags {
+	readonly config?: string;
+	readonly port: readonly number[];
+	readonly for?: number;
+	readonly totals?: string;
+	readonly format: Format;
+	readonly pretty?: true;
+}
+
+program
+	.command("run")
+	.description("capture live traffic until a signal or --for ends it")
+	.option("-c, --config <file>", "config file")
+	.option("-p, --port <ports...>", "server ports to capture with eBPF where there is no config file", ports, [])
+	.option("--for <time>", "stop so long after everything captures, like 500ms, 10s, 5m", span)
+	.option("--totals <file>", "write the totals as JSON to this file, too")
+	.addOption(formatOption("console"))
+	.option("--pretty", "the same as --format pretty")
+	.action(async (flags: RunFlags) => {
+		const { run } = await import("./commands/run.js");
+		const options = {
+			config: flags.config ?? null,
+			ports: flags.port,
+			forMs: flags.for ?? null,
+			totals: flags.totals ?? null,
+			format: flags.pretty === true ? "pretty" : flags.format,
+		} as const;
+		exitCode = await run(options, stopOnSignal());
+	});
+
+program
+	.command("read")
+	.description("print the exchanges of packet captures")
+	.argument("<files...>", "pcap or pcapng files, gzip too")
+	.addOption(formatOption("jsonl"))
+	.option("--pretty", "the same as --format pretty")
+	.action(async (files: string[], flags: { format: Format; pretty?: true }) => {
+		const { read } = await import("./commands/read.js");
+		exitCode = await read({ files, format: flags.pretty === true ? "pretty" : flags.format }, stopOnSignal());
+	});
+
+program
+	.command("check")
+	.description("validate a config file")
+	.requiredOption("-c, --config <file>", "config file")
+	.action(async ({ config }: { config: string }) => {
+		const { check } = await import("./commands/check.js");
+		print(await check(config));
+	});
+
+program
+	.command("doctor")
+	.description("what this kernel and this user can capture, and how to fix what is missing")
+	.option("--json", "as JSON")
+	.action(async ({ json }: { json?: true }) => {
+		const { doctor } = await import("./commands/doctor.js");
+		const result = await doctor(json === true);
+		print(result.text);
+		exitCode = result.exitCode;
+	});
+
+program
+	.command("list")
+	.description("the plugins and their options")
+	.action(async () => {
+		const { list } = await import("./commands/list.js");
+		print(await list());
+	});
+
+try {
+	await program.parseAsync();
+} catch (error) {
+	exitCode = explain(error);
+}
+process.exit(exitCode);
+
+/** Data for a person or a script; a reader that went away is no error. */
+function print(text: string): void {
+	try {
+		writeSync(STDOUT, text);
+	} catch (error) {
+		if (!isBrokenPipe(error)) throw error;
+	}
+}
+
+/** Says what went wrong and returns the exit code. */
+function explain(error: unknown): number {
+	if (error instanceof CommanderError) {
+		// Asked for help or the version, which commander has printed.
+		if (error.exitCode === 0) return 0;
+		if (error.code === "commander.help") {
+			say(program.helpInformation());
+			return 2;
+		}
+		const message = error.message.replace(/^error: /, "");
+		say(formatNotice("error", { code: "USAGE", message, hint: "polytap --help, or polytap run --help" }));
+		return 2;
+	}
+	if (error instanceof PolytapError && "lines" in error && Array.isArray(error.lines)) say(error.lines.join("\n"));
+	const notice = noticeOf(error);
+	say(formatNotice("error", notice));
+	return exitCodeOf(notice);
+}
+
+/** The first signal asks for an orderly end; the second one does not ask. */
+function stopOnSignal(): AbortController {
+	const stop = new AbortController();
+	for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+		process.on(signal, () => {
+			if (stop.signal.aborted) process.exit(1);
+			stop.abort();
+		});
+	}
+	return stop;
+}
+
+function version(): string {
+	const facts: { version: string } = JSON.parse(
+		readFileSync(new URL("../../../package.json", import.meta.url), "utf8"),
+	);
+	return facts.version;
+}
+
+function formatOption(standard: Format): Option {
+	return new Option("-f, --format <format>", "what to print").choices(FORMATS).default(standard);
+}
+
+function ports(text: string, before: readonly number[]): readonly number[] {
+	const found = text.split(",").map(Number);
+	if (!found.every((port) => Number.isInteger(port) && port >= 1 && port <= 65_535)) {
+		throw new InvalidArgumentError("A port is a number from 1 to 65535.");
+	}
+	return [...before, ...found];
+}
+
+function span(text: string): number {
+	try {
+		return parseSpan(text);
+	} catch (error) {
+		throw new InvalidArgumentError(error instanceof Error ? `${error.message}.` : "");
+	}
+}

@@ -1,0 +1,143 @@
+/** The composition root: the only place that knows inversify. Everything it makes is handed what it needs by constructor. */
+import "reflect-metadata";
+import { Container, type ServiceIdentifier } from "inversify";
+import type { Config } from "../config/schema.js";
+import { Delivery } from "../delivery/delivery.js";
+import { Engine } from "../engine/engine.js";
+import { isBrokenPipe } from "../io/write-fully.js";
+import type { ParserPlugin } from "../plugin.js";
+import { parserPlugins, sinkPlugin, sourcePlugin } from "./catalog.js";
+import type { RateLimitedBoard } from "./diagnostics.js";
+import { type NamedSink, Pipeline, type PipelineParts } from "./pipeline.js";
+import type { Pulse } from "./pulse.js";
+import type { NamedSource } from "./pump.js";
+import { watchedParser } from "./watched-parser.js";
+
+/** Plain data: it crosses into worker threads. */
+export interface PipelineSettings {
+	readonly config: Config;
+	/** What each source's host returned from `open`, by source name. */
+	readonly hosts: Readonly<Record<string, unknown>>;
+	/** Protocols that hung a worker too often. */
+	readonly disabledParsers: readonly string[];
+}
+
+export interface PipelineSurroundings {
+	readonly board: RateLimitedBoard;
+	readonly pulse: Pulse;
+	/** Whoever read standard output went away. */
+	readonly onBrokenPipe: () => void;
+}
+
+const token = <T>(name: string): ServiceIdentifier<T> => Symbol.for(`polytap.${name}`);
+
+const SETTINGS = token<PipelineSettings>("settings");
+const SURROUNDINGS = token<PipelineSurroundings>("surroundings");
+const PARSERS = token<readonly ParserPlugin[]>("parsers");
+const DELIVERY = token<Delivery>("delivery");
+const SOURCES = token<readonly NamedSource[]>("sources");
+const SINKS = token<readonly NamedSink[]>("sinks");
+const PIPELINE = token<Pipeline>("pipeline");
+
+/** Makes a pipeline and everything in it. Opens nothing. */
+export function composePipeline(settings: PipelineSettings, surroundings: PipelineSurroundings): Promise<Pipeline> {
+	const container = new Container({ defaultScope: "Singleton" });
+	container.bind(SETTINGS).toConstantValue(settings);
+	container.bind(SURROUNDINGS).toConstantValue(surroundings);
+	container.bind(PARSERS).toResolvedValue(makeParsers, [SETTINGS, SURROUNDINGS]);
+	container.bind(DELIVERY).toResolvedValue(makeDelivery, [SURROUNDINGS]);
+	container.bind(SOURCES).toResolvedValue(makeSources, [SETTINGS, SURROUNDINGS, PARSERS, DELIVERY]);
+	container.bind(SINKS).toResolvedValue(makeSinks, [SETTINGS, SURROUNDINGS]);
+	container.bind(PIPELINE).toResolvedValue(makePipeline, [SOURCES, SINKS, DELIVERY, SURROUNDINGS]);
+	return container.getAsync(PIPELINE);
+}
+
+async function makeParsers(settings: PipelineSettings, { pulse }: PipelineSurroundings): Promise<ParserPlugin[]> {
+	const all = await parserPlugins();
+	return all
+		.map((parser, index) => watchedParser(parser, index + 1, pulse))
+		.filter((parser) => !settings.disabledParsers.includes(parser.protocol));
+}
+
+function makeDelivery({ board, onBrokenPipe }: PipelineSurroundings): Delivery {
+	return new Delivery({
+		queueFull: (sink, dropped) =>
+			board.for(sink).warn("SINK_QUEUE_FULL", `slower than the traffic: ${dropped} exchanges dropped`, QUEUE_HINT),
+		writeFailed: (sink, exchanges, error) => {
+			if (isBrokenPipe(error)) {
+				onBrokenPipe();
+				return;
+			}
+			const reason = error instanceof Error ? error.message : String(error);
+			board.for(sink).warn("SINK_WRITE_FAILED", `${exchanges} exchanges were not written: ${reason}`);
+		},
+	});
+}
+
+const QUEUE_HINT = "a faster disk or receiver, fewer targets, or a larger `queue` for this sink";
+
+async function makeSources(
+	{ config, hosts }: PipelineSettings,
+	{ board }: PipelineSurroundings,
+	parsers: readonly ParserPlugin[],
+	delivery: Delivery,
+): Promise<NamedSource[]> {
+	const { capture } = config;
+	const makeEngine = () =>
+		new Engine(
+			{
+				maxBodyBytes: capture.max_body_bytes,
+				mergeWindowUs: capture.merge_window_ms * 1000,
+				requestTimeoutUs: capture.request_timeout_ms * 1000,
+				maxConnections: capture.max_connections,
+				connectionRecords: capture.connection_records,
+				maxHeldBytes: capture.max_held_bytes,
+			},
+			parsers,
+			delivery.emit,
+			(parser, error) => {
+				const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+				board.for(parser.protocol).warn("PARSER_FAILED", `the parser threw: ${reason}`);
+			},
+		);
+	// Live sources share a clock and so an engine; each recorded one has its own time.
+	const live = makeEngine();
+	return Promise.all(
+		config.sources.map(async (entry): Promise<NamedSource> => {
+			const plugin = await sourcePlugin(entry.type);
+			const engine = entry.offline ? makeEngine() : live;
+			return {
+				name: entry.name,
+				type: entry.type,
+				offline: entry.offline,
+				source: plugin.create(entry.options, {
+					name: entry.name,
+					diagnostics: board.for(entry.name),
+					host: hosts[entry.name] ?? null,
+				}),
+				engine,
+				number: engine.addSource(entry.name, entry.type),
+			};
+		}),
+	);
+}
+
+function makeSinks({ config }: PipelineSettings, { board }: PipelineSurroundings): Promise<NamedSink[]> {
+	return Promise.all(
+		config.sinks.map(async (entry) => {
+			const plugin = await sinkPlugin(entry.type);
+			const context = { name: entry.name, diagnostics: board.for(entry.name) };
+			return { entry, sink: plugin.create(entry.options, context) };
+		}),
+	);
+}
+
+function makePipeline(
+	sources: readonly NamedSource[],
+	sinks: readonly NamedSink[],
+	delivery: Delivery,
+	{ board, pulse }: PipelineSurroundings,
+): Pipeline {
+	const parts: PipelineParts = { sources, sinks, delivery, board, pulse };
+	return new Pipeline(parts);
+}

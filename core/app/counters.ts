@@ -1,0 +1,49 @@
+/** Flat counters of one part: snake_case names with units. */
+export type Counters = Readonly<Record<string, number>>;
+
+export interface CounterGroups {
+	readonly engine: Counters;
+	/** By the name in the config. */
+	readonly sources: Readonly<Record<string, Counters>>;
+	readonly sinks: Readonly<Record<string, Counters>>;
+}
+
+export const NO_COUNTERS: CounterGroups = { engine: {}, sources: {}, sinks: {} };
+
+/** Two counts of the same things: added, high-water marks by the larger one. */
+export function sumCounters(left: Counters, right: Counters): Counters {
+	const sum: Record<string, number> = { ...left };
+	for (const [name, value] of Object.entries(right)) {
+		const before = sum[name] ?? 0;
+		sum[name] = name.endsWith("_high_water") ? Math.max(before, value) : before + value;
+	}
+	return sum;
+}
+
+export function sumGroups(left: CounterGroups, right: CounterGroups): CounterGroups {
+	return {
+		engine: sumCounters(left.engine, right.engine),
+		sources: sumByName(left.sources, right.sources),
+		sinks: sumByName(left.sinks, right.sinks),
+	};
+}
+
+/** The last counters of a worker that is no more: what still waited there was lost with it. */
+export function buried(groups: CounterGroups): CounterGroups {
+	const { connections_open: open = 0, bytes_held: _, ...engine } = groups.engine;
+	const sinks = Object.entries(groups.sinks).map(([name, { waiting = 0, ...rest }]): [string, Counters] => [
+		name,
+		{ ...rest, lost_with_worker: waiting },
+	]);
+	return {
+		engine: { ...engine, connections_lost_with_worker: open },
+		sources: groups.sources,
+		sinks: Object.fromEntries(sinks),
+	};
+}
+
+function sumByName(left: Readonly<Record<string, Counters>>, right: Readonly<Record<string, Counters>>) {
+	const sum: Record<string, Counters> = { ...left };
+	for (const [name, counters] of Object.entries(right)) sum[name] = sumCounters(sum[name] ?? {}, counters);
+	return sum;
+}

@@ -1,0 +1,25 @@
+/** What the main thread and a worker say to each other. Exchanges never cross. */
+import type { PipelineSettings } from "./compose.js";
+import type { CounterGroups } from "./counters.js";
+import type { Notice } from "./notice.js";
+
+export interface WorkerStart {
+	readonly settings: PipelineSettings;
+	readonly pulse: SharedArrayBuffer;
+}
+
+export type FromWorker =
+	/** Every source that could be opened captures. */
+	| { readonly kind: "ready"; readonly capturing: string }
+	/** Nothing can be captured or written. The worker ends. */
+	| { readonly kind: "failed"; readonly notice: Notice }
+	/** About four times a second, so that a worker that dies has left its counts. */
+	| { readonly kind: "counters"; readonly counters: CounterGroups }
+	| { readonly kind: "warn"; readonly notice: Notice }
+	| { readonly kind: "info"; readonly message: string }
+	/** Whoever read standard output went away. */
+	| { readonly kind: "broken-pipe" }
+	/** All is written and closed. */
+	| { readonly kind: "ended"; readonly counters: CounterGroups; readonly failures: readonly Notice[] };
+
+export type ToWorker = { readonly kind: "stop" };

@@ -1,0 +1,110 @@
+/** What a run saw, captured, lost and wrote: printed at the end, and written as JSON where that was asked for. */
+import type { Config } from "../config/schema.js";
+import { type CounterGroups, type Counters, NO_COUNTERS, sumGroups } from "./counters.js";
+
+export interface WorkerTotals {
+	restarts: number;
+	died: number;
+	/** How often a worker hung, by the protocol whose parser it was in; `unknown` where it was in none. */
+	hung: Record<string, number>;
+	disabledParsers: string[];
+}
+
+export interface Totals {
+	readonly schema: "polytap.totals/v1";
+	readonly startedAt: string;
+	readonly durationMs: number;
+	readonly bytes: {
+		/** `captured` and all of `lost` together. */
+		readonly seen: number;
+		readonly captured: number;
+		/** By cause. */
+		readonly lost: Counters;
+	};
+	readonly engine: Counters;
+	readonly sources: Readonly<Record<string, { readonly type: string; readonly counters: Counters }>>;
+	readonly sinks: Readonly<Record<string, { readonly type: string; readonly counters: Counters }>>;
+	readonly worker: WorkerTotals;
+}
+
+export class TotalsBook {
+	readonly worker: WorkerTotals = { restarts: 0, died: 0, hung: {}, disabledParsers: [] };
+	private readonly startedAt = new Date();
+	private readonly startedMs = performance.now();
+	private counters = NO_COUNTERS;
+
+	add(counters: CounterGroups): void {
+		this.counters = sumGroups(this.counters, counters);
+	}
+
+	close(config: Pick<Config, "sources" | "sinks">): Totals {
+		const { engine, sources, sinks } = this.counters;
+		const lost = lostByCause(engine);
+		const captured = engine.bytes_captured ?? 0;
+		return {
+			schema: "polytap.totals/v1",
+			startedAt: this.startedAt.toISOString(),
+			durationMs: Math.round(performance.now() - this.startedMs),
+			bytes: { seen: captured + Object.values(lost).reduce((sum, bytes) => sum + bytes, 0), captured, lost },
+			engine,
+			sources: named(config.sources, sources),
+			sinks: named(config.sinks, sinks),
+			worker: this.worker,
+		};
+	}
+}
+
+/** For people: what is zero is left out. */
+export function formatTotals(totals: Totals): string {
+	const { bytes, engine, sources, sinks, worker } = totals;
+	const lines = [
+		`totals: ${(totals.durationMs / 1000).toFixed(1)} s, ${count(engine.exchanges ?? 0)} exchanges`,
+		`  bytes: seen ${count(bytes.seen)}, captured ${count(bytes.captured)}, lost ${lostText(bytes.lost)}`,
+	];
+	for (const [name, { type, counters }] of Object.entries(sources))
+		lines.push(`  source ${name} (${type}): ${list(counters)}`);
+	for (const [name, { type, counters }] of Object.entries(sinks))
+		lines.push(`  sink ${name} (${type}): ${list(counters)}`);
+	if (worker.restarts > 0) {
+		const hung = Object.entries(worker.hung).map(([protocol, times]) => `${times} hung in ${protocol}`);
+		if (worker.died > 0) hung.push(`${worker.died} died`);
+		lines.push(`  worker: ${worker.restarts} restarts (${hung.join(", ")})`);
+	}
+	if (worker.disabledParsers.length > 0) lines.push(`  parsers switched off: ${worker.disabledParsers.join(", ")}`);
+	return lines.join("\n");
+}
+
+const BY_CAUSE = /^bytes_(?:missing|lost)_(.+)$/;
+
+function lostByCause(engine: Counters): Counters {
+	const lost: Record<string, number> = {};
+	for (const [name, value] of Object.entries(engine)) {
+		const cause = BY_CAUSE.exec(name)?.[1]?.replaceAll("_", "-");
+		if (cause !== undefined) lost[cause] = (lost[cause] ?? 0) + value;
+	}
+	return lost;
+}
+
+function named(
+	entries: readonly { readonly name: string; readonly type: string }[],
+	counters: Readonly<Record<string, Counters>>,
+) {
+	return Object.fromEntries(entries.map(({ name, type }) => [name, { type, counters: counters[name] ?? {} }]));
+}
+
+function lostText(lost: Counters): string {
+	const causes = Object.entries(lost).filter(([, bytes]) => bytes > 0);
+	const sum = causes.reduce((total, [, bytes]) => total + bytes, 0);
+	return sum === 0 ? "0" : `${count(sum)} (${causes.map(([cause, bytes]) => `${cause} ${count(bytes)}`).join(", ")})`;
+}
+
+function list(counters: Counters): string {
+	const shown = Object.entries(counters).filter(([, value]) => value !== 0);
+	return shown.length === 0
+		? "nothing"
+		: shown.map(([name, value]) => `${name.replaceAll("_", " ")} ${count(value)}`).join(", ");
+}
+
+function count(value: number): string {
+	return value.toLocaleString("en-US");
+}
