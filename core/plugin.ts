@@ -130,7 +130,8 @@ export interface ProtocolParser {
 	 */
 	data(dir: Direction, bytes: Uint8Array, out: ParserOutput): number | typeof WAIT;
 	/**
-	 * `length` bytes (null: nobody knows how many) are missing before whatever comes next in `dir`. Returns true where the
+	 * `length` bytes (null: nobody knows how many) are missing before whatever comes next in `dir`; index 0 is the first of
+	 * them, so a message that ends with them is finished at `length`. Returns true where the
 	 * parser knows that all of them lie inside one payload and has told the message so with `bodyGap`; its state stays
 	 * valid. Returns false otherwise: the engine then ends the direction's open messages as incomplete and asks `resync`.
 	 */

@@ -77,7 +77,7 @@ export class CapturedExchange implements Exchange {
 		if (summary !== null) return summary.endUs;
 		const end = this.res?.endUs ?? 0;
 		const requestEnd = this.req?.endUs ?? 0;
-		return end > requestEnd ? end : requestEnd;
+		return Math.max(end, requestEnd);
 	}
 
 	get startedAt(): string {

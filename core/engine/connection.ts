@@ -212,6 +212,8 @@ export class Connection implements ConversationOwner {
 	#sharedBytes(vantage: VantageState, dir: Direction, stream: Stream, event: BytesEvent): void {
 		if (!this.isShared && this.vantages.some((other) => other !== vantage && other.hasBytes)) {
 			this.isShared = true;
+			for (const each of DIRECTIONS)
+				for (const other of this.vantages) if (other.hasBytes) other.seen[each] = this.streams[each].next;
 			for (const lane of this.#conversation.lanes) lane.recent ??= new RecentBytes();
 		}
 		if (!vantage.hasBytes && !this.isShared) {

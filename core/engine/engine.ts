@@ -100,8 +100,8 @@ export class Engine implements ConnectionContext {
 	/** Cumulative counters, snake_case with units; `_open` and `_held` ones are levels. */
 	counters(): Readonly<Record<string, number>> {
 		const flat = this.totals.flat();
-		flat["connections_open"] = this.#openConnections;
-		flat["bytes_held"] = this.slabs.heldBytes;
+		flat.connections_open = this.#openConnections;
+		flat.bytes_held = this.slabs.heldBytes;
 		return flat;
 	}
 

@@ -42,7 +42,7 @@ export class Payload {
 				return;
 			}
 			room = slab.bytes.length - slab.used;
-			const take = end - at < room ? end - at : room;
+			const take = Math.min(end - at, room);
 			this.#copy(slab, data, at, take, streamFrom + (at - from));
 			at += take;
 		}

@@ -1,0 +1,299 @@
+import test from "ava";
+import { Harness } from "./harness.js";
+
+test("a request and its response become one exchange", (t) => {
+	const h = new Harness().open().bytes(0, 0, "get\n").bytes(1, 0, "=ok 5\nhello");
+	t.deepEqual(h.lines, ["get→ok ok"]);
+	const [x] = h.exchanges;
+	t.is(x!.id.slice(16), "000003e800000000");
+	t.is(x!.idScope, "network");
+	t.is(x!.durationUs, 10);
+	t.is(x!.response!.bytes, 11);
+	t.deepEqual(x!.response!.body, {
+		bytes: 5,
+		captured: 5,
+		completeness: "complete",
+		gaps: [],
+		encoding: "utf8",
+		data: "hello",
+	});
+	t.deepEqual(x!.observedBy, [
+		{ source: "test", type: "test", vantage: "server", startedAt: x!.startedAt, durationUs: 10 },
+	]);
+});
+
+test("bytes that trickle in one by one give the same exchange", (t) => {
+	const whole = "one\ntwo\n";
+	const answer = "=a 3\nxyz=b\n";
+	const h = new Harness().open();
+	for (let i = 0; i < whole.length; i++) h.bytes(0, i, whole[i]!);
+	for (let i = 0; i < answer.length; i++) h.bytes(1, i, answer[i]!);
+	t.deepEqual(h.lines, ["one→a ok", "two→b ok"]);
+	t.is(h.exchanges[0]!.response!.body.data, "xyz");
+	t.is(h.exchanges[1]!.request!.startedAt, "2023-11-14T22:13:20.000050Z");
+});
+
+test("a chunk out of order waits for the one before it", (t) => {
+	const h = new Harness().open().bytes(0, 0, "get\n").bytes(1, 6, "hello").bytes(1, 0, "=ok 5\n");
+	t.deepEqual(h.lines, ["get→ok ok"]);
+	t.is(h.exchanges[0]!.response!.body.data, "hello");
+	t.is(h.counters.bytes_missing, 0);
+});
+
+test("a second copy of bytes is dropped by position", (t) => {
+	const h = new Harness().open().bytes(0, 0, "get\n").bytes(0, 0, "get\n").bytes(0, 2, "t\n").bytes(1, 0, "=ok\n");
+	t.deepEqual(h.lines, ["get→ok ok"]);
+	t.is(h.counters.bytes_duplicate, 6);
+});
+
+test("a hole inside a body becomes a gap with its exact range after the merge window", (t) => {
+	const h = new Harness().open().bytes(0, 0, "get\n").bytes(1, 0, "=ok 10\nab").bytes(1, 14, "hij");
+	t.deepEqual(h.lines, []);
+	h.pass(60_000);
+	t.deepEqual(h.lines, ["get→ok ok"]);
+	const { body } = h.exchanges[0]!.response!;
+	t.deepEqual(body, {
+		bytes: 10,
+		captured: 5,
+		completeness: "gap",
+		gaps: [{ from: 2, to: 7, cause: "missed" }],
+		encoding: "utf8",
+		data: "abhij",
+	});
+	t.is(h.counters.bytes_missing_missed, 5);
+});
+
+test("a gap that the source names keeps its cause, also at the end of a message", (t) => {
+	const h = new Harness().open().bytes(0, 0, "get\n").bytes(1, 0, "=ok 10\nab").gap(1, 9, 8, "sendfile").pass(60_000);
+	t.deepEqual(h.exchanges[0]!.response!.body.gaps, [{ from: 2, to: 10, cause: "sendfile" }]);
+});
+
+test("a named gap is healed by bytes that come within the merge window", (t) => {
+	const h = new Harness().open().bytes(0, 0, "get\n").bytes(1, 0, "=ok 4\n").gap(1, 6, 4, "sendfile");
+	h.bytes(1, 6, "abcd").pass(60_000);
+	t.is(h.exchanges[0]!.response!.body.completeness, "complete");
+	t.is(h.counters.bytes_missing, 0);
+});
+
+test("two causes in one hole stay two gaps", (t) => {
+	const h = new Harness().open().bytes(0, 0, "get\n").bytes(1, 0, "=ok 10\n");
+	h.gap(1, 7, 3, "ring-full").gap(1, 12, 2, "splice").bytes(1, 14, "hij").pass(60_000);
+	t.deepEqual(h.exchanges[0]!.response!.body.gaps, [
+		{ from: 0, to: 3, cause: "ring-full" },
+		{ from: 3, to: 5, cause: "missed" },
+		{ from: 5, to: 7, cause: "splice" },
+	]);
+});
+
+test("a response that overtakes its request still answers it", (t) => {
+	const h = new Harness().open().bytes(0, 0, "one\n").bytes(1, 0, "=a\n").bytes(1, 3, "=b\n").bytes(0, 4, "two\n");
+	t.deepEqual(h.lines, ["one→a ok", "two→b ok"]);
+});
+
+test("a response without a request counts as unmatched when the merge window is over", (t) => {
+	const h = new Harness().open().bytes(0, 0, "one\n").bytes(1, 0, "=a\n").bytes(1, 3, "=b\n");
+	t.is(h.exchanges.length, 1);
+	h.pass(60_000);
+	t.deepEqual(h.lines, ["one→a ok", "→b partial"]);
+	t.is(h.exchanges[1]!.request, null);
+	t.is(h.exchanges[1]!.id.slice(16), "000007d380000000");
+});
+
+test("responses pair by tag in any order", (t) => {
+	const h = new Harness().open().bytes(0, 0, "one#1\ntwo#2\n").bytes(1, 0, "=b#2\n=a#1\n");
+	t.deepEqual(h.lines, ["two→b ok", "one→a ok"]);
+});
+
+test("a request that nobody answers is emitted once, and a late answer refers to it", (t) => {
+	const h = new Harness({ requestTimeoutUs: 1_000_000 }).open().bytes(0, 0, "one\n").pass(3_000_000);
+	t.deepEqual(h.lines, ["one→ unanswered"]);
+	h.bytes(1, 0, "=a\n").bytes(0, 4, "two\n").bytes(1, 3, "=b\n");
+	t.deepEqual(h.lines, ["one→ unanswered", "→a partial", "two→b ok"]);
+	t.is(h.exchanges[1]!.parentId, h.exchanges[0]!.id);
+});
+
+test("a lost response does not shift the pairing", (t) => {
+	const h = new Harness().open().bytes(0, 0, "one\n").gap(1, 0, 3, "ring-full");
+	h.bytes(0, 4, "two\n").bytes(1, 3, "=b\n").bytes(0, 8, "three\n").bytes(1, 6, "=c\n").pass(60_000);
+	t.deepEqual(h.lines, ["one→ partial", "two→b ok", "three→c ok"]);
+});
+
+test("a lost request does not shift the pairing", (t) => {
+	const h = new Harness().open().bytes(0, 0, "one\n").bytes(1, 0, "=a\n");
+	h.gap(0, 4, 4, "ring-full").bytes(1, 3, "=b\n").bytes(0, 8, "three\n").bytes(1, 6, "=c\n").pass(60_000).pass(60_000);
+	t.deepEqual(h.lines, ["one→a ok", "→b partial", "three→c ok"]);
+});
+
+test("a close gives what waits: unanswered, aborted after a reset", (t) => {
+	const fin = new Harness().open().bytes(0, 0, "one\n").close([4, 0]);
+	t.deepEqual(fin.lines, ["one→ unanswered"]);
+	const reset = new Harness().open().bytes(0, 0, "one\n").bytes(1, 0, "=a 9\nxx").close([4, 7], "reset");
+	t.deepEqual(reset.lines, ["one→a aborted"]);
+	t.deepEqual(reset.exchanges[0]!.response!.body.gaps, [{ from: 2, to: null, cause: "reset" }]);
+});
+
+test("a close with a final offset names the bytes at the end that never came", (t) => {
+	const h = new Harness().open().bytes(0, 0, "one\n").bytes(1, 0, "=a 9\nxx").close([4, 14]).pass(60_000);
+	t.deepEqual(h.exchanges[0]!.response!.body.gaps, [{ from: 2, to: 9, cause: "missed" }]);
+	t.is(h.counters.bytes_missing, 7);
+	t.is(h.counters.connections_open, 0);
+});
+
+test("a late join starts at the next message and loses nothing that was whole", (t) => {
+	const h = new Harness().open().bytes(0, 5000, "one\n").bytes(1, 9000, "=a\n").pass(60_000);
+	t.deepEqual(h.lines, ["one→a ok"]);
+	t.is(h.counters.bytes_missing, 0);
+	t.is(h.exchanges[0]!.id.slice(16, 24), (6000).toString(16).padStart(8, "0"));
+});
+
+test("a sequence base near the wrap gives the right 32-bit id", (t) => {
+	const h = new Harness()
+		.open(1, "server", { bases: [2 ** 32 - 2, 7] })
+		.bytes(0, 0, "one\ntwo\n")
+		.bytes(1, 0, "=a\n=b\n");
+	t.deepEqual(
+		h.exchanges.map((x) => x.id.slice(16, 24)),
+		["fffffffe", "00000002"],
+	);
+});
+
+test("both ends are one connection: one record, observed by both, the server's times", (t) => {
+	const h = new Harness().open(1, "client").open(2, "server");
+	h.bytes(0, 0, "one\n", 1).bytes(0, 0, "one\n", 2).bytes(1, 0, "=a 2\nhi", 2).bytes(1, 0, "=a 2\nhi", 1);
+	t.deepEqual(h.lines, ["one→a ok"]);
+	const [x] = h.exchanges;
+	t.deepEqual(
+		x!.observedBy.map(({ vantage, durationUs }) => [vantage, durationUs]),
+		[
+			["client", 30],
+			["server", 10],
+		],
+	);
+	t.is(x!.durationUs, 10);
+	t.is(h.counters.bytes_duplicate, 11);
+	t.is(h.counters.connections_opened, 1);
+});
+
+test("a hole of one end is healed by the other", (t) => {
+	const h = new Harness().open(1, "client").open(2, "server");
+	h.bytes(0, 0, "one\n", 1).bytes(0, 0, "one\n", 2).bytes(1, 0, "=a 6\n", 2).bytes(1, 7, "cdef", 2);
+	h.bytes(1, 0, "=a 6\nab", 1).bytes(1, 7, "cdef", 1);
+	t.deepEqual(h.lines, ["one→a ok"]);
+	t.is(h.exchanges[0]!.response!.body.data, "abcdef");
+	t.is(h.counters.bytes_missing, 0);
+});
+
+test("two copies that differ become a gap", (t) => {
+	const h = new Harness().open(1, "client").open(2, "server");
+	h.bytes(0, 0, "get\n", 1).bytes(0, 0, "get\n", 2).bytes(1, 0, "=a 6\nabcdef", 2).bytes(1, 0, "=a 6\nabXXef", 1);
+	const { body } = h.exchanges[0]!.response!;
+	t.deepEqual(body.gaps, [{ from: 2, to: 4, cause: "position-conflict" }]);
+	t.is(body.data, "abef");
+	t.is(body.bytes, 6);
+});
+
+test("an exchange waits for the second vantage no longer than the merge window", (t) => {
+	const h = new Harness().open(1, "client").open(2, "server");
+	h.bytes(0, 0, "one\n", 1).bytes(0, 0, "one\n", 2).bytes(1, 0, "=a\n", 2);
+	t.is(h.exchanges.length, 0);
+	h.pass(60_000);
+	t.deepEqual(h.lines, ["one→a ok"]);
+});
+
+test("roles that were guessed wrong are put right by detection", (t) => {
+	const picky = { ...lineFrom("client") };
+	const h = new Harness({}, [picky]).open(1, "server", { roleKnown: false });
+	h.bytes(1, 0, "one\n").bytes(0, 0, "=a\n");
+	t.deepEqual(h.lines, ["one→a ok"]);
+	t.is(h.exchanges[0]!.connection.client.port, 80);
+});
+
+test("an unknown protocol is one connection record, with its bytes counted", (t) => {
+	const h = new Harness().open().bytes(0, 0, "\x01\x02\x03\x04").bytes(1, 0, "\x05\x06").close([4, 2]);
+	t.deepEqual(h.lines, ["connection tcp connection→unknown-protocol ok"]);
+	t.is(h.exchanges[0]!.annotations["polytap.client_to_server.bytes_captured"], 4);
+});
+
+test("an exception in a parser costs its connection only", (t) => {
+	const h = new Harness().open().open(2, "server", { client: { address: "127.0.0.1", port: 50001 } });
+	h.bytes(0, 0, "loop\n").bytes(0, 0, "one\n", 2).bytes(1, 0, "=a\n", 2);
+	t.deepEqual(h.lines, ["one→a ok"]);
+	t.is(h.failures.length, 1);
+	t.is(h.counters.parser_failures, 1);
+});
+
+test("a body beyond the limit is truncated, its true length kept", (t) => {
+	const h = new Harness({ maxBodyBytes: 4 }).open().bytes(0, 0, "one\n").bytes(1, 0, "=a 9\nabcdefghi");
+	const { body } = h.exchanges[0]!.response!;
+	t.like(body, { bytes: 9, captured: 4, completeness: "truncated", data: "abcd" });
+	t.deepEqual(body.gaps, [{ from: 4, to: 9, cause: "limit" }]);
+});
+
+test("payload memory comes back when exchanges are released, and its cap is a named gap", (t) => {
+	const h = new Harness({ maxHeldBytes: 512 * 1024 }).open();
+	const size = 300_000;
+	let request = 0;
+	let response = 0;
+	const once = (): void => {
+		h.bytes(0, request, "get\n");
+		request += 4;
+		const head = `=ok ${size}\n`;
+		h.bytes(1, response, head).bytes(1, response + head.length, new Uint8Array(size));
+		response += head.length + size;
+	};
+	for (let i = 0; i < 20; i++) {
+		once();
+		(h.exchanges[i] as unknown as { release(): void }).release();
+	}
+	t.true(h.exchanges.every((x) => x.response!.body.completeness === "complete"));
+	for (let i = 0; i < 4; i++) once();
+	const last = h.exchanges.at(-1)!.response!.body;
+	t.is(last.completeness, "gap");
+	t.is(last.gaps[0]!.cause, "cap");
+	t.is(last.bytes, size);
+});
+
+test("connections over the cap are ended and counted", (t) => {
+	const h = new Harness({ maxConnections: 2 });
+	for (let i = 1; i <= 3; i++) h.open(i, "server", { client: { address: "127.0.0.1", port: 50000 + i } });
+	t.is(h.counters.connections_evicted, 1);
+	t.is(h.counters.connections_open, 2);
+});
+
+test("captured and missing bytes add up to the final offsets", (t) => {
+	const h = new Harness({ connectionRecords: true }).open();
+	h.bytes(0, 0, "one\n")
+		.bytes(1, 0, "=a 9\nxx")
+		.gap(1, 7, 3, "ring-full")
+		.bytes(1, 12, "yy")
+		.close([4, 20])
+		.pass(99_000);
+	const record = h.exchanges.find((x) => x.kind === "connection")!;
+	t.like(record.annotations, {
+		"polytap.client_to_server.bytes_captured": 4,
+		"polytap.server_to_client.bytes_captured": 9,
+		"polytap.server_to_client.bytes_missing": 11,
+		"polytap.server_to_client.bytes_missing.ring-full": 3,
+		"polytap.server_to_client.bytes_missing.missed": 8,
+	});
+});
+
+test("annotations reach the exchange whose bytes they speak of", (t) => {
+	const h = new Harness().open();
+	h.feed({ kind: "annotate", conn: 1, dir: 0, fromOffset: 4, toOffset: 8, attributes: { thread: "worker-1" } });
+	h.bytes(0, 0, "one\ntwo\n").bytes(1, 0, "=a\n=b\n");
+	t.deepEqual(
+		h.exchanges.map((x) => x.annotations),
+		[{}, { thread: "worker-1" }],
+	);
+});
+
+import { lineParser } from "./line-parser.js";
+
+/** Says yes only where the requests come from the side that is called so. */
+function lineFrom(_side: "client"): typeof lineParser {
+	return {
+		...lineParser,
+		detect: (client) => (client.length < 3 ? "more" : client[0] === 61 ? "no" : "yes"),
+	};
+}

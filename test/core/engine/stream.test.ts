@@ -1,0 +1,90 @@
+import test from "ava";
+import fc from "fast-check";
+import { Stream } from "../../../core/engine/stream.js";
+import { EngineTotals } from "../../../core/engine/totals.js";
+
+class Recorder {
+	readonly parts: { offset: number; data: Uint8Array | null; length: number; cause: string }[] = [];
+	onBytes(data: Uint8Array, offset: number): void {
+		this.parts.push({ offset, data: data.slice(), length: data.length, cause: "" });
+	}
+	onGap(offset: number, length: number, cause: string): void {
+		this.parts.push({ offset, data: null, length, cause });
+	}
+}
+
+const LIMITS = { mergeWindowUs: 50, maxLateBytes: 1 << 20 };
+
+/** Each byte is told by its position. */
+const content = (from: number, to: number): Uint8Array =>
+	Uint8Array.from({ length: to - from }, (_, i) => ((from + i) * 31) & 255);
+
+test("any order, any overlap: every byte once, in order, and every missing byte in one gap", (t) => {
+	const chunk = fc.record({ from: fc.nat(300), length: fc.integer({ min: 1, max: 60 }) });
+	fc.assert(
+		fc.property(fc.array(chunk, { maxLength: 40 }), (chunks) => {
+			const recorder = new Recorder();
+			const totals = new EngineTotals();
+			const stream = new Stream(recorder, LIMITS, "missed", totals);
+			const present = new Set<number>();
+			let final = 0;
+			for (const { from, length } of chunks) {
+				stream.bytes(content(from, from + length), from, 1, 1);
+				for (let i = from; i < from + length; i++) present.add(i);
+				final = Math.max(final, from + length);
+			}
+			stream.giveUp(100);
+			let next = 0;
+			for (const { offset, data, length } of recorder.parts) {
+				if (offset !== next) return false;
+				for (let i = 0; i < length; i++) {
+					if (present.has(offset + i) !== (data !== null)) return false;
+					if (data !== null && data[i] !== (((offset + i) * 31) & 255)) return false;
+				}
+				next += length;
+			}
+			return (
+				next === final &&
+				totals.bytesCaptured === present.size &&
+				totals.bytesMissing === final - present.size &&
+				stream.lateBytes === 0 &&
+				!stream.isHoled
+			);
+		}),
+		{ seed: 20261123, numRuns: 3000 },
+	);
+	t.pass();
+});
+
+test("waiting bytes are bounded: over the limit the hole is given up at once", (t) => {
+	const recorder = new Recorder();
+	const stream = new Stream(recorder, { mergeWindowUs: 1e9, maxLateBytes: 1000 }, "missed", new EngineTotals());
+	for (let i = 0; i < 20; i++) stream.bytes(content(0, 100), 500 + i * 100, 1, 1);
+	t.true(stream.lateBytes <= 1000);
+	t.deepEqual(recorder.parts[0], { offset: 0, data: null, length: 500, cause: "missed" });
+	t.is(stream.next, 2500);
+});
+
+test("positions stay exact beyond 2^32", (t) => {
+	const recorder = new Recorder();
+	const stream = new Stream(recorder, LIMITS, "joined-late", new EngineTotals());
+	const base = 5 * 2 ** 30;
+	stream.bytes(content(0, 10), base, 1, 1);
+	stream.giveUp(100);
+	stream.bytes(content(0, 10), base + 10, 2, 2);
+	t.is(stream.next, base + 20);
+	t.is(stream.first, base);
+	t.is(stream.gapBytes, 0);
+});
+
+test("a gap without an end reaches to where bytes go on", (t) => {
+	const recorder = new Recorder();
+	const stream = new Stream(recorder, LIMITS, "missed", new EngineTotals());
+	stream.bytes(content(0, 4), 0, 1, 1);
+	stream.gap(4, null, "source-lost", 1);
+	stream.giveUp(100);
+	t.is(recorder.parts.length, 1);
+	stream.bytes(content(9, 12), 9, 2, 200);
+	stream.giveUp(300);
+	t.like(recorder.parts[1], { offset: 4, length: 5, cause: "source-lost" });
+});
