@@ -1,21 +1,19 @@
 /**
- * Every plugin that comes with polytap. Each is loaded when it is wanted, so that reading a packet capture never loads
- * native code. A test fails where a plugin folder is missing here.
+ * Every plugin that comes with polytap, by module. A module is loaded where and when it is wanted: reading a packet
+ * capture never loads native code, and a worker loads what it runs. A test fails where a plugin folder is missing here.
  */
-import type { ParserPlugin, SinkPlugin, SourcePlugin } from "../plugin.js";
+import type { PluginModules } from "./plugins.js";
 
-export interface Builtin<P> {
-	/** The `type` of a source or sink, the `protocol` of a parser. */
-	readonly name: string;
-	load(): Promise<{ readonly default: P }>;
+export const BUILTINS: PluginModules = {
+	sources: [],
+	/** In the order in which they are asked whether a connection is theirs. */
+	parsers: [],
+	sinks: [
+		{ name: "console", module: here("../../sinks/console/index.js") },
+		{ name: "jsonl", module: here("../../sinks/jsonl/index.js") },
+	],
+};
+
+function here(path: string): string {
+	return new URL(path, import.meta.url).href;
 }
-
-export const SOURCES: readonly Builtin<SourcePlugin>[] = [];
-
-/** In the order in which they are asked whether a connection is theirs. */
-export const PARSERS: readonly Builtin<ParserPlugin>[] = [];
-
-export const SINKS: readonly Builtin<SinkPlugin>[] = [
-	{ name: "console", load: () => import("../../sinks/console/index.js") },
-	{ name: "jsonl", load: () => import("../../sinks/jsonl/index.js") },
-];

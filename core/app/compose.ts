@@ -4,11 +4,12 @@ import { Container, type ServiceIdentifier } from "inversify";
 import type { Config } from "../config/schema.js";
 import { Delivery } from "../delivery/delivery.js";
 import { Engine } from "../engine/engine.js";
+import { PolytapError } from "../errors.js";
 import { isBrokenPipe } from "../io/write-fully.js";
 import type { ParserPlugin } from "../plugin.js";
-import { parserPlugins, sinkPlugin, sourcePlugin } from "./catalog.js";
 import type { RateLimitedBoard } from "./diagnostics.js";
 import { type NamedSink, Pipeline, type PipelineParts } from "./pipeline.js";
+import { type PluginModules, Plugins } from "./plugins.js";
 import type { Pulse } from "./pulse.js";
 import type { NamedSource } from "./pump.js";
 import { watchedParser } from "./watched-parser.js";
@@ -16,6 +17,7 @@ import { watchedParser } from "./watched-parser.js";
 /** Plain data: it crosses into worker threads. */
 export interface PipelineSettings {
 	readonly config: Config;
+	readonly plugins: PluginModules;
 	/** What each source's host returned from `open`, by source name. */
 	readonly hosts: Readonly<Record<string, unknown>>;
 	/** Protocols that hung a worker too often. */
@@ -53,7 +55,7 @@ export function composePipeline(settings: PipelineSettings, surroundings: Pipeli
 }
 
 async function makeParsers(settings: PipelineSettings, { pulse }: PipelineSurroundings): Promise<ParserPlugin[]> {
-	const all = await parserPlugins();
+	const all = await new Plugins(settings.plugins).parsers();
 	return all
 		.map((parser, index) => watchedParser(parser, index + 1, pulse))
 		.filter((parser) => !settings.disabledParsers.includes(parser.protocol));
@@ -77,7 +79,7 @@ function makeDelivery({ board, onBrokenPipe }: PipelineSurroundings): Delivery {
 const QUEUE_HINT = "a faster disk or receiver, fewer targets, or a larger `queue` for this sink";
 
 async function makeSources(
-	{ config, hosts }: PipelineSettings,
+	{ config, hosts, plugins }: PipelineSettings,
 	{ board }: PipelineSurroundings,
 	parsers: readonly ParserPlugin[],
 	delivery: Delivery,
@@ -104,7 +106,8 @@ async function makeSources(
 	const live = makeEngine();
 	return Promise.all(
 		config.sources.map(async (entry): Promise<NamedSource> => {
-			const plugin = await sourcePlugin(entry.type);
+			const plugin = await new Plugins(plugins).source(entry.type);
+			if (plugin === null) throw unknownType("source", entry.type);
 			const engine = entry.offline ? makeEngine() : live;
 			return {
 				name: entry.name,
@@ -122,14 +125,19 @@ async function makeSources(
 	);
 }
 
-function makeSinks({ config }: PipelineSettings, { board }: PipelineSurroundings): Promise<NamedSink[]> {
+function makeSinks({ config, plugins }: PipelineSettings, { board }: PipelineSurroundings): Promise<NamedSink[]> {
 	return Promise.all(
 		config.sinks.map(async (entry) => {
-			const plugin = await sinkPlugin(entry.type);
+			const plugin = await new Plugins(plugins).sink(entry.type);
+			if (plugin === null) throw unknownType("sink", entry.type);
 			const context = { name: entry.name, diagnostics: board.for(entry.name) };
 			return { entry, sink: plugin.create(entry.options, context) };
 		}),
 	);
+}
+
+function unknownType(kind: string, type: string): PolytapError {
+	return new PolytapError("INTERNAL", `there is no ${kind} of type "${type}"`);
 }
 
 function makePipeline(

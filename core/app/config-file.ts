@@ -4,7 +4,8 @@ import { formatError, loadConfig } from "../config/load.js";
 import { resolveConfig } from "../config/resolve.js";
 import type { Config } from "../config/schema.js";
 import { PolytapError } from "../errors.js";
-import { builtinCatalog } from "./catalog.js";
+import { BUILTINS } from "./builtins.js";
+import { Plugins } from "./plugins.js";
 
 /** A config file that was read but is not acceptable: every problem as `file:line:col: message`. */
 export class ConfigProblems extends PolytapError {
@@ -29,7 +30,7 @@ export async function readConfig(file: string): Promise<Config> {
 		const reason = error instanceof Error ? error.message : String(error);
 		throw new PolytapError("CONFIG_UNREADABLE", `cannot read ${file}: ${reason}`, null, error);
 	}
-	const loaded = await loadConfig(text, builtinCatalog);
+	const loaded = await loadConfig(text, new Plugins(BUILTINS));
 	if (loaded.config !== null) return loaded.config;
 	throw new ConfigProblems(
 		file,
@@ -42,7 +43,7 @@ export async function makeConfig(raw: {
 	readonly sources: Readonly<Record<string, unknown>>;
 	readonly sinks: Readonly<Record<string, unknown>>;
 }): Promise<Config> {
-	const { config, problems } = await resolveConfig({ version: 1, ...raw }, builtinCatalog);
+	const { config, problems } = await resolveConfig({ version: 1, ...raw }, new Plugins(BUILTINS));
 	if (config !== null) return config;
 	const text = problems.map((problem) => `${problem.path.join(".")}: ${problem.message}`).join("; ");
 	throw new PolytapError("USAGE", text);

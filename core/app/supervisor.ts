@@ -6,13 +6,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Config, SourceEntry } from "../config/schema.js";
 import { PolytapError } from "../errors.js";
 import type { SourceHost } from "../plugin.js";
-import { PARSERS } from "./builtins.js";
-import { sourcePlugin } from "./catalog.js";
 import { buried, type Counters, NO_COUNTERS } from "./counters.js";
 import type { RateLimitedBoard } from "./diagnostics.js";
 import { Generation, type GenerationEnd } from "./generation.js";
 import { Lifecycle } from "./lifecycle.js";
 import { type Notice, noticeOf } from "./notice.js";
+import { type PluginModules, Plugins } from "./plugins.js";
 import { type Totals, TotalsBook } from "./totals.js";
 
 const HOST_STOP_MS = 3_000;
@@ -36,6 +35,7 @@ export interface Outcome {
 
 export class Supervisor {
 	private readonly config: Config;
+	private readonly plugins: PluginModules;
 	private readonly board: RateLimitedBoard;
 	private readonly events: SupervisorEvents;
 	private readonly book = new TotalsBook();
@@ -45,8 +45,9 @@ export class Supervisor {
 	private readonly failures: Notice[] = [];
 	private wasReady = false;
 
-	constructor(config: Config, board: RateLimitedBoard, events: SupervisorEvents) {
+	constructor(config: Config, plugins: PluginModules, board: RateLimitedBoard, events: SupervisorEvents) {
 		this.config = config;
+		this.plugins = plugins;
 		this.board = board;
 		this.events = events;
 	}
@@ -86,8 +87,8 @@ export class Supervisor {
 	}
 
 	private async openHost(entry: SourceEntry, stop: AbortSignal): Promise<void> {
-		const plugin = await sourcePlugin(entry.type);
-		const host = plugin.host?.(entry.options, { name: entry.name, diagnostics: this.board.for(entry.name) });
+		const plugin = await new Plugins(this.plugins).source(entry.type);
+		const host = plugin?.host?.(entry.options, { name: entry.name, diagnostics: this.board.for(entry.name) });
 		if (host === undefined) return;
 		await this.lifecycle.start({
 			name: entry.name,
@@ -102,7 +103,7 @@ export class Supervisor {
 	private async runWorkers(config: Config, stop: AbortSignal): Promise<void> {
 		const { worker } = this.book;
 		for (let fruitless = 0; ; ) {
-			const settings = { config, hosts: this.hostData, disabledParsers: worker.disabledParsers };
+			const settings = { config, plugins: this.plugins, hosts: this.hostData, disabledParsers: worker.disabledParsers };
 			const generation = new Generation(settings, {
 				ready: (capturing) => {
 					fruitless = 0;
@@ -143,7 +144,7 @@ export class Supervisor {
 			this.board.warn(deathOf(end));
 			return;
 		}
-		const protocol = PARSERS[end.parser - 1]?.name ?? null;
+		const protocol = this.plugins.parsers[end.parser - 1]?.name ?? null;
 		const times = (worker.hung[protocol ?? "unknown"] ?? 0) + 1;
 		worker.hung[protocol ?? "unknown"] = times;
 		const where = protocol === null ? "" : ` in the parser of ${protocol}`;

@@ -1,26 +1,24 @@
 /** `polytap list`: the plugins and their options. */
 import { z } from "zod";
 import { queueSchema } from "../../config/schema.js";
-import { PARSERS, SINKS, SOURCES } from "../builtins.js";
+import type { SinkPlugin, SourcePlugin } from "../../plugin.js";
+import { BUILTINS } from "../builtins.js";
+import { Plugins } from "../plugins.js";
 
 export async function list(): Promise<string> {
+	const plugins = new Plugins(BUILTINS);
 	const lines: string[] = ["sources (each with `type`)"];
-	for (const builtin of SOURCES) {
-		const { type, summary, config } = (await builtin.load()).default;
-		lines.push(`  ${type}: ${summary}`, ...optionsOf(config));
-	}
+	for (const type of plugins.sourceTypes()) lines.push(...described(type, await plugins.source(type)));
 	lines.push("", "parsers");
-	for (const builtin of PARSERS) {
-		const { protocol, summary } = (await builtin.load()).default;
-		lines.push(`  ${protocol}: ${summary}`);
-	}
+	for (const { protocol, summary } of await plugins.parsers()) lines.push(`  ${protocol}: ${summary}`);
 	lines.push("", "sinks (each with `type` and `queue`)");
-	for (const builtin of SINKS) {
-		const { type, summary, config } = (await builtin.load()).default;
-		lines.push(`  ${type}: ${summary}`, ...optionsOf(config));
-	}
+	for (const type of plugins.sinkTypes()) lines.push(...described(type, await plugins.sink(type)));
 	lines.push("", "queue of a sink", ...optionsOf(queueSchema));
 	return `${lines.join("\n")}\n`;
+}
+
+function described(type: string, plugin: SourcePlugin | SinkPlugin | null): string[] {
+	return plugin === null ? [] : [`  ${type}: ${plugin.summary}`, ...optionsOf(plugin.config)];
 }
 
 function optionsOf(schema: z.ZodType): string[] {

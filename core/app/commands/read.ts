@@ -1,5 +1,6 @@
 /** `polytap read`: packet captures in, exchanges on standard output. No root, no threads. */
 import { basename } from "node:path";
+import { BUILTINS } from "../builtins.js";
 import { composePipeline } from "../compose.js";
 import { makeConfig } from "../config-file.js";
 import { RateLimitedBoard, stderrBoard } from "../diagnostics.js";
@@ -33,7 +34,7 @@ async function readFile(file: string, format: Format, stop: AbortController): Pr
 		sinks: { stdout: { ...stdoutSink(format), queue: { when_full: "block" } } },
 	});
 	const named = { ...config, sources: config.sources.map((source) => ({ ...source, name })) };
-	const settings = { config: named, hosts: {}, disabledParsers: [] };
+	const settings = { config: named, plugins: BUILTINS, hosts: {}, disabledParsers: [] };
 	const pipeline = await composePipeline(settings, {
 		board: new RateLimitedBoard(stderrBoard),
 		pulse: new Pulse(),

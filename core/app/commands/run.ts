@@ -2,6 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import type { Config } from "../../config/schema.js";
 import { PolytapError } from "../../errors.js";
+import { BUILTINS } from "../builtins.js";
 import { makeConfig, readConfig } from "../config-file.js";
 import { RateLimitedBoard, stderrBoard } from "../diagnostics.js";
 import { type Format, stdoutSink } from "../formats.js";
@@ -25,7 +26,7 @@ export interface RunOptions {
 export async function run(options: RunOptions, stop: AbortController): Promise<number> {
 	const config = await configOf(options);
 	let timer: NodeJS.Timeout | undefined;
-	const supervisor = new Supervisor(config, new RateLimitedBoard(stderrBoard), {
+	const supervisor = new Supervisor(config, BUILTINS, new RateLimitedBoard(stderrBoard), {
 		ready: (capturing) => {
 			say(`ready: ${capturing}`);
 			tellManager("READY=1");

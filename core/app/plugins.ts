@@ -1,0 +1,72 @@
+/** Finds and loads plugins from module specifiers. */
+import type { PluginCatalog } from "../config/resolve.js";
+import { PolytapError } from "../errors.js";
+import { type ParserPlugin, PLUGIN_API, type SinkPlugin, type SourcePlugin } from "../plugin.js";
+
+export interface PluginModule {
+	/** The `type` of a source or sink, the `protocol` of a parser. */
+	readonly name: string;
+	/** What `import()` takes: its default export is the descriptor. */
+	readonly module: string;
+}
+
+/** Plain data: it crosses into worker threads. */
+export interface PluginModules {
+	readonly sources: readonly PluginModule[];
+	readonly parsers: readonly PluginModule[];
+	readonly sinks: readonly PluginModule[];
+}
+
+export class Plugins implements PluginCatalog {
+	readonly modules: PluginModules;
+
+	constructor(modules: PluginModules) {
+		this.modules = modules;
+	}
+
+	sourceTypes(): readonly string[] {
+		return this.modules.sources.map((source) => source.name);
+	}
+
+	sinkTypes(): readonly string[] {
+		return this.modules.sinks.map((sink) => sink.name);
+	}
+
+	async source(type: string): Promise<SourcePlugin | null> {
+		const found = this.modules.sources.find((one) => one.name === type);
+		return found === undefined ? null : ((await load(found, "source")) as SourcePlugin);
+	}
+
+	async sink(type: string): Promise<SinkPlugin | null> {
+		const found = this.modules.sinks.find((one) => one.name === type);
+		return found === undefined ? null : ((await load(found, "sink")) as SinkPlugin);
+	}
+
+	/** All of them, in order. */
+	parsers(): Promise<ParserPlugin[]> {
+		return Promise.all(this.modules.parsers.map(async (one) => (await load(one, "parser")) as ParserPlugin));
+	}
+}
+
+interface Descriptor {
+	readonly api: unknown;
+	readonly kind: unknown;
+	readonly type?: unknown;
+	readonly protocol?: unknown;
+}
+
+/** A descriptor of that kind, name and API; `INTERNAL` where the module has another one. */
+async function load({ name, module }: PluginModule, kind: "source" | "parser" | "sink"): Promise<unknown> {
+	const { default: found }: { default?: unknown } = await import(module);
+	if (!isDescriptor(found) || found.kind !== kind || (found.type ?? found.protocol) !== name) {
+		throw new PolytapError("INTERNAL", `${module} is not the ${kind} "${name}"`);
+	}
+	if (found.api !== PLUGIN_API) {
+		throw new PolytapError("INTERNAL", `the ${kind} "${name}" is made for plugin API ${found.api}, not ${PLUGIN_API}`);
+	}
+	return found;
+}
+
+function isDescriptor(value: unknown): value is Descriptor {
+	return typeof value === "object" && value !== null && "api" in value && "kind" in value;
+}
