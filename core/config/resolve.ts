@@ -24,7 +24,7 @@ export async function resolveConfig(raw: unknown, catalog: PluginCatalog): Promi
 	if (!base.success) problems.push(...problemsOf(base.error.issues, configSchema, raw ?? {}, []));
 	const sources = await resolveSources(mapping(raw, "sources"), catalog, problems);
 	const sinks = await resolveSinks(mapping(raw, "sinks"), catalog, problems);
-	if (base.success) checkTogether(sources, sinks, problems);
+	if (base.success) checkTogether(base.data, sources, sinks, problems);
 	if (!base.success || problems.length > 0) return { config: null, problems };
 	return { config: { sources, sinks, capture: base.data.capture }, problems: [] };
 }
@@ -92,19 +92,17 @@ function validated(schema: z.ZodType, value: unknown, path: Path, problems: Prob
 	return undefined;
 }
 
-function checkTogether(sources: readonly SourceEntry[], sinks: readonly SinkEntry[], problems: Problem[]): void {
-	if (sources.length === 0)
-		problems.push({ path: ["sources"], atKey: false, message: "at least one source is needed" });
-	if (sinks.length === 0) problems.push({ path: ["sinks"], atKey: false, message: "at least one sink is needed" });
-	const live = sources.find((source) => !source.offline);
-	const recorded = sources.find((source) => source.offline);
-	if (live !== undefined && recorded !== undefined) {
-		problems.push({
-			path: ["sources", recorded.name],
-			atKey: true,
-			message: `a recorded source cannot run beside the live source "${live.name}": they have different clocks`,
-		});
+function checkTogether(
+	declared: z.output<typeof configSchema>,
+	sources: readonly SourceEntry[],
+	sinks: readonly SinkEntry[],
+	problems: Problem[],
+): void {
+	for (const kind of ["sources", "sinks"] as const) {
+		if (Object.keys(declared[kind]).length > 0) continue;
+		problems.push({ path: [kind], atKey: false, message: `at least one ${kind.slice(0, -1)} is needed` });
 	}
+	const live = sources.find((source) => !source.offline);
 	for (const sink of sinks) {
 		if (sink.queue.when_full === "block" && live !== undefined) {
 			problems.push({
