@@ -74,6 +74,8 @@ export class Pipeline {
 			for (const engine of live) engine.tick(nowUs);
 			delivery.tick(performance.now());
 		}, TICK_MS);
+		// From here on silence means something: before the first beat a slow start is forgiven.
+		pulse.beat();
 		const pumps = this.sources.map((source) =>
 			pump(source, delivery, pulse, stop).catch((error: unknown) => {
 				const notice = asNotice(error, "SOURCE_FAILED", source.name);
