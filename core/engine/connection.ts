@@ -286,7 +286,7 @@ export class Connection implements ConversationOwner {
 				message.endUs = vantage.timeOf(message.dir, message.endOffset - 1) ?? message.endUs;
 			}
 		}
-		exchange.sightings = sightings;
+		if (sightings.length > 0) exchange.sightings = sightings;
 	}
 
 	#applyAnnotations(exchange: CapturedExchange): void {

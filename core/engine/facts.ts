@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import type { Endpoint, ProcessIdentity, Transport, Vantage } from "../events.js";
 import type { ExchangeConnection } from "../exchange.js";
+import type { TimedPiece } from "../wire/put.js";
 
 /** One place from which a connection is watched, as an exchange names it. */
 export interface VantageFacts {
@@ -8,7 +9,7 @@ export interface VantageFacts {
 	readonly type: string;
 	readonly vantage: Vantage;
 	/** For core/wire only: the serialised form. */
-	json: Uint8Array | null;
+	json: TimedPiece | null;
 }
 
 /** What all exchanges of a connection share. Replaced, never changed, so that an exchange keeps what was known at its time. */

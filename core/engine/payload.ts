@@ -41,7 +41,7 @@ export class Payload {
 				this.gap(to - at, "cap");
 				return;
 			}
-			room = slab.bytes.length - slab.used;
+			room = slab.bytes.length - ((slab.used + 3) & ~3);
 			const take = Math.min(end - at, room);
 			this.#copy(slab, data, at, take, streamFrom + (at - from));
 			at += take;
@@ -101,8 +101,7 @@ export class Payload {
 	contiguous(): Uint8Array {
 		const first = this.#first;
 		if (first === null) return EMPTY;
-		const { buffer, byteOffset } = first.slab.bytes;
-		if (this.#more === null) return new Uint8Array(buffer, byteOffset + first.from, first.to - first.from);
+		if (this.#more === null) return new Uint8Array(first.slab.bytes.buffer, first.from, first.to - first.from);
 		const whole = Buffer.allocUnsafeSlow(this.captured);
 		let at = 0;
 		for (const { slab, from, to } of [first, ...this.#more]) {
@@ -110,6 +109,21 @@ export class Payload {
 			at += to - from;
 		}
 		return whole;
+	}
+
+	/** True where JSON takes the bytes as they are: ASCII without control characters, quotes and backslashes. */
+	isPlainText(): boolean {
+		if (this.#first === null || !isPlainSegment(this.#first)) return this.#first === null;
+		return this.#more === null || this.#more.every(isPlainSegment);
+	}
+
+	/** Copies what was captured to `out` from `at` on; returns the position after it. */
+	copyTo(out: Uint8Array, at: number): number {
+		const first = this.#first;
+		if (first === null) return at;
+		let end = copySegment(first, out, at);
+		if (this.#more !== null) for (const segment of this.#more) end = copySegment(segment, out, end);
+		return end;
 	}
 
 	release(): void {
@@ -120,7 +134,15 @@ export class Payload {
 	}
 
 	#copy(slab: Slab, data: Uint8Array, from: number, length: number, streamFrom: number): void {
-		const at = slab.used;
+		const last = this.#more === null ? this.#first : this.#more[this.#more.length - 1]!;
+		const isNext =
+			last !== null &&
+			last.slab === slab &&
+			last.to === slab.used &&
+			last.streamFrom + (slab.used - last.from) === streamFrom &&
+			last.bodyFrom + (slab.used - last.from) === this.bytes;
+		// a segment begins on a word, for isPlainText
+		const at = isNext ? slab.used : (slab.used + 3) & ~3;
 		// a view costs more than copying a few bytes one by one
 		if (length <= 24) for (let i = 0; i < length; i++) slab.bytes[at + i] = data[from + i]!;
 		else if (from === 0 && length === data.length) slab.bytes.set(data, at);
@@ -129,14 +151,7 @@ export class Payload {
 		const bodyFrom = this.bytes;
 		this.bytes += length;
 		this.captured += length;
-		const last = this.#more === null ? this.#first : this.#more[this.#more.length - 1]!;
-		if (
-			last !== null &&
-			last.slab === slab &&
-			last.to === at &&
-			last.streamFrom + (at - last.from) === streamFrom &&
-			last.bodyFrom + (at - last.from) === bodyFrom
-		) {
+		if (isNext) {
 			last.to = slab.used;
 			return;
 		}
@@ -146,6 +161,31 @@ export class Payload {
 		else if (this.#more === null) this.#more = [segment];
 		else this.#more.push(segment);
 	}
+}
+
+function copySegment({ slab, from, to }: Segment, out: Uint8Array, at: number): number {
+	out.set(new Uint8Array(slab.bytes.buffer, from, to - from), at);
+	return at + to - from;
+}
+
+/** Four bytes at a time, by the usual carry tricks: is one of them below 0x20, above 0x7f, a quote or a backslash? */
+function isPlainSegment({ slab, from, to }: Segment): boolean {
+	const { words, bytes } = slab;
+	const lastWord = to >> 2;
+	let special = 0;
+	for (let i = from >> 2; i < lastWord; i++) {
+		const word = words[i]!;
+		const quote = word ^ 0x2222_2222;
+		const backslash = word ^ 0x5c5c_5c5c;
+		special |=
+			word | (word - 0x2020_2020) | ((quote - 0x0101_0101) & ~quote) | ((backslash - 0x0101_0101) & ~backslash);
+		if ((special & 0x8080_8080) !== 0) return false;
+	}
+	for (let i = Math.max(from, lastWord << 2); i < to; i++) {
+		const byte = bytes[i]!;
+		if (byte < 0x20 || byte > 0x7f || byte === 0x22 || byte === 0x5c) return false;
+	}
+	return true;
 }
 
 const EMPTY = new Uint8Array(0);

@@ -7,11 +7,14 @@ const POOLED_SLABS = 64;
 
 export class Slab {
 	readonly bytes: Uint8Array;
+	/** The same memory, four bytes at a time. */
+	readonly words: Uint32Array;
 	used = 0;
 	refs = 0;
 
 	constructor() {
-		this.bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);
+		this.bytes = new Uint8Array(SLAB_BYTES);
+		this.words = new Uint32Array(this.bytes.buffer);
 	}
 }
 
@@ -26,10 +29,10 @@ export class SlabPool {
 		this.#maxHeldBytes = maxHeldBytes;
 	}
 
-	/** The slab to write into next, with at least one free byte; null when the cap is reached. */
+	/** The slab to write into next, with at least four free bytes; null when the cap is reached. */
 	writable(): Slab | null {
 		const current = this.#current;
-		if (current.used < SLAB_BYTES) return current;
+		if (current.used <= SLAB_BYTES - 4) return current;
 		if (this.heldBytes >= this.#maxHeldBytes) return null;
 		const next = this.#free.pop() ?? new Slab();
 		this.#current = next;

@@ -1,12 +1,23 @@
 /** The exchange record as JSON. What the engine made is written from shared, ready-made pieces; the rest is stringified. */
-import { CapturedExchange, type Sighting } from "../engine/captured-exchange.js";
+import { CapturedExchange } from "../engine/captured-exchange.js";
 import type { ConnectionFacts, VantageFacts } from "../engine/facts.js";
 import type { Message } from "../engine/message.js";
 import type { Exchange, ExchangeKind, Outcome } from "../exchange.js";
 import { EXCHANGE_SCHEMA } from "../exchange.js";
 import type { MessageHead } from "../plugin.js";
 import { textOrBase64 } from "./body.js";
-import { copy, put, putHex32, putInteger, putText, putTime } from "./put.js";
+import {
+	put,
+	putHex32,
+	putInteger,
+	putMicros,
+	putText,
+	putTimed,
+	setSecond,
+	TIME_BYTES,
+	TIME_HOLE,
+	TimedPiece,
+} from "./put.js";
 
 /** One exchange as one JSON object on one line, without the newline. */
 export function toJson(exchange: Exchange): string {
@@ -34,54 +45,62 @@ export function writeJson(exchange: Exchange, target: Buffer, at: number): numbe
 const text = (value: string): Uint8Array => new Uint8Array(Buffer.from(value));
 const json = (value: unknown): string => JSON.stringify(value);
 
+const NO_BODY = `,"trailers":[],"interim":[],"body":{"bytes":0,"captured":0,"completeness":"complete","gaps":[],"encoding":"utf8","data":""},"messages":null}`;
+const MESSAGE_START = `{"startedAt":"${TIME_HOLE}Z","endedAt":"${TIME_HOLE}Z","bytes":`;
+const MESSAGE_START_TIMES_AT = `{"startedAt":"`.length;
+const MESSAGE_END_TIMES_AT = MESSAGE_START_TIMES_AT + TIME_BYTES + `Z","endedAt":"`.length;
+const MESSAGE_START_BYTES = MESSAGE_START.length;
+
 const OPENING = text(`{"schema":${json(EXCHANGE_SCHEMA)},"id":"`);
-const DURATION = text(`Z","durationUs":`);
-const OPERATION = text(`,"summary":{"operation":`);
-const RESULT = text(`,"result":`);
+const DURATION_TEXT = `Z","durationUs":`;
 const NO_SUMMARY = text(`""`);
-const REQUEST = text(`,"request":`);
-const RESPONSE = text(`,"response":`);
+const NO_OPERATION = text(`"","result":`);
+const NULL_REQUEST = text(`null,"response":`);
 const NULL = text("null");
-const STARTED_AT = text(`{"startedAt":"`);
-const ENDED_AT = text(`Z","endedAt":"`);
-const BYTES = text(`Z","bytes":`);
+const MESSAGE = new TimedPiece(MESSAGE_START);
 const NO_FIELDS = text(`,"attributes":{},"headers":[]`);
+const RESPONSE = text(`,"response":`);
+const NO_BODY_RESPONSE = new TimedPiece(`${NO_BODY},"response":${MESSAGE_START}`);
+const EMPTY_BODY = text(NO_BODY);
 const PLAIN_BODY = text(`,"trailers":[],"interim":[],"body":{"bytes":`);
 const CAPTURED = text(`,"captured":`);
 const COMPLETE_TEXT = text(`,"completeness":"complete","gaps":[],"encoding":"utf8","data":"`);
-const NO_BODY = text(
-	`,"trailers":[],"interim":[],"body":{"bytes":0,"captured":0,"completeness":"complete","gaps":[],"encoding":"utf8","data":""},"messages":null}`,
-);
 const BODY_END = text(`"},"messages":null}`);
 const OBSERVED_BY = text(`,"observedBy":[`);
-const PLAIN_END = text(`],"flags":[],"annotations":{}}\n`);
-
-const kindPieces = new Map<string, Uint8Array>();
-
-/** Everything between the id and the first time; few combinations exist. */
-function kindPiece(protocol: string, kind: ExchangeKind, scope: string): Uint8Array {
-	const key = `${scope} ${kind} ${protocol}`;
-	let piece = kindPieces.get(key);
-	if (piece === undefined) {
-		piece = text(
-			`","idScope":${json(scope)},"parentId":null,"protocol":${json(protocol)},"kind":${json(kind)},"startedAt":"`,
-		);
-		if (kindPieces.size < 256) kindPieces.set(key, piece);
-	}
-	return piece;
-}
-let lastKind: ExchangeKind | null = null;
-let lastProtocol = "";
-let lastScope = "";
-let lastPiece: Uint8Array = NULL;
+const PLAIN_END = text(`}],"flags":[],"annotations":{}}\n`);
 
 const OUTCOMES: Record<Outcome, Uint8Array> = {
-	ok: text(`,"outcome":"ok"`),
-	error: text(`,"outcome":"error"`),
-	unanswered: text(`,"outcome":"unanswered"`),
-	aborted: text(`,"outcome":"aborted"`),
-	partial: text(`,"outcome":"partial"`),
+	ok: text(`,"outcome":"ok","summary":{"operation":`),
+	error: text(`,"outcome":"error","summary":{"operation":`),
+	unanswered: text(`,"outcome":"unanswered","summary":{"operation":`),
+	aborted: text(`,"outcome":"aborted","summary":{"operation":`),
+	partial: text(`,"outcome":"partial","summary":{"operation":`),
 };
+
+/** Everything between the id and the first number. Few combinations exist; the last one is remembered. */
+class KindPiece {
+	#protocol = "";
+	#kind: ExchangeKind | null = null;
+	#scope = "";
+	#piece = MESSAGE;
+
+	of({ protocol, kind, idScope, parentId }: CapturedExchange): TimedPiece {
+		if (parentId === null && kind === this.#kind && protocol === this.#protocol && idScope === this.#scope)
+			return this.#piece;
+		const piece = new TimedPiece(
+			`","idScope":${json(idScope)},"parentId":${json(parentId)},"protocol":${json(protocol)},"kind":${json(kind)},"startedAt":"${TIME_HOLE}${DURATION_TEXT}`,
+		);
+		if (parentId !== null) return piece;
+		this.#protocol = protocol;
+		this.#kind = kind;
+		this.#scope = idScope;
+		this.#piece = piece;
+		return piece;
+	}
+}
+const kindPiece = new KindPiece();
+/** Both pieces that end in it have their time right before it. */
+const TIME_BEFORE_DURATION = DURATION_TEXT.length + TIME_BYTES;
 
 function captured(x: CapturedExchange, out: Buffer, from: number): number {
 	const { facts, req, res } = x;
@@ -89,104 +108,102 @@ function captured(x: CapturedExchange, out: Buffer, from: number): number {
 	at = put(out, at, (facts.hashBytes ??= text(facts.endpointsHash)));
 	at = putHex32(out, at, x.sequence);
 	at = putHex32(out, at, x.ordinal);
-	if (x.parentId !== null) {
-		const { idScope, parentId, protocol, kind } = x;
-		at = putText(
-			out,
-			at,
-			`","idScope":${json(idScope)},"parentId":${json(parentId)},"protocol":${json(protocol)},"kind":${json(kind)},"startedAt":"`,
-		);
-	} else {
-		if (x.kind !== lastKind || x.protocol !== lastProtocol || x.idScope !== lastScope) {
-			lastPiece = kindPiece(x.protocol, x.kind, x.idScope);
-			lastKind = x.kind;
-			lastProtocol = x.protocol;
-			lastScope = x.idScope;
-		}
-		at = put(out, at, lastPiece);
-	}
-	const { startUs } = x;
-	at = putTime(out, at, startUs);
-	at = put(out, at, DURATION);
-	at = putInteger(out, at, x.durationUs);
+	const { startUs, endUs } = x;
+	setSecond(startUs);
+	at = putTimed(out, at, kindPiece.of(x));
+	putMicros(out, at - TIME_BEFORE_DURATION, startUs);
+	at = putInteger(out, at, endUs > startUs ? endUs - startUs : 0);
 	at = put(out, at, OUTCOMES[x.outcome]);
-	at = put(out, at, OPERATION);
-	at = put(out, at, req?.messageHead ? headJson(req.messageHead).summary : NO_SUMMARY);
-	at = put(out, at, RESULT);
-	at = put(out, at, res?.messageHead ? headJson(res.messageHead).summary : NO_SUMMARY);
+	at = put(out, at, req?.messageHead ? headJson(req.messageHead).operation : NO_OPERATION);
+	at = put(out, at, res?.messageHead ? headJson(res.messageHead).result : NO_SUMMARY);
 	at = put(out, at, (facts.json ??= connectionJson(facts)));
-	at = put(out, at, REQUEST);
-	at = req === null ? put(out, at, NULL) : message(req, out, at);
-	at = put(out, at, RESPONSE);
-	at = res === null ? put(out, at, NULL) : message(res, out, at);
+	if (req === null) at = put(out, at, NULL_REQUEST);
+	else {
+		at = putTimed(out, at, MESSAGE);
+		at = start(req, out, at);
+		if (res !== null && isBare(req)) {
+			at = putTimed(out, at, NO_BODY_RESPONSE);
+			at = content(res, out, start(res, out, at));
+		} else at = put(out, content(req, out, at), RESPONSE);
+	}
+	if (res === null) at = put(out, at, NULL);
+	else if (req === null || !isBare(req)) at = content(res, out, start(res, out, putTimed(out, at, MESSAGE)));
 	at = put(out, at, OBSERVED_BY);
-	at = observedBy(x, out, at);
+	at = observedBy(x, startUs, endUs, out, at);
 	return x.flags.length === 0 && isEmpty(x.annotations)
 		? put(out, at, PLAIN_END)
-		: putText(out, at, `],"flags":${json(x.flags)},"annotations":${json(x.annotations)}}\n`);
+		: putText(out, at, `}],"flags":${json(x.flags)},"annotations":${json(x.annotations)}}\n`);
 }
 
-function message(m: Message, out: Buffer, from: number): number {
-	let at = put(out, from, STARTED_AT);
-	at = putTime(out, at, m.startUs);
-	at = put(out, at, ENDED_AT);
-	at = putTime(out, at, m.endUs);
-	at = put(out, at, BYTES);
-	at = putInteger(out, at, m.bytes);
-	at = put(out, at, m.messageHead === null ? NO_FIELDS : headJson(m.messageHead).fields);
+function isBare({ payload, trailerList, interims, subMessages }: Message): boolean {
+	return payload === null && trailerList.length === 0 && interims === null && subMessages === null;
+}
+
+/** Times and size, into the MESSAGE piece that was put before `at`, and the head. */
+function start(m: Message, out: Buffer, from: number): number {
+	const piece = from - MESSAGE_START_BYTES;
+	putMicros(out, piece + MESSAGE_START_TIMES_AT, m.startUs);
+	putMicros(out, piece + MESSAGE_END_TIMES_AT, m.endUs);
+	const at = putInteger(out, from, m.bytes);
+	return put(out, at, m.messageHead === null ? NO_FIELDS : headJson(m.messageHead).fields);
+}
+
+/** What follows the head. */
+function content(m: Message, out: Buffer, from: number): number {
 	const { payload } = m;
 	const isPlain = m.trailerList.length === 0 && m.interims === null && m.subMessages === null;
-	if (isPlain && payload === null) return put(out, at, NO_BODY);
+	if (isPlain && payload === null) return put(out, from, EMPTY_BODY);
 	if (isPlain && payload !== null && payload.gaps === null && m.coding === null) {
-		const bytes = payload.contiguous();
-		at = put(out, at, PLAIN_BODY);
+		let at = put(out, from, PLAIN_BODY);
 		at = putInteger(out, at, payload.bytes);
 		at = put(out, at, CAPTURED);
 		at = putInteger(out, at, payload.captured);
-		const end = copy(out, put(out, at, COMPLETE_TEXT), bytes);
-		if (end >= 0) return put(out, end, BODY_END);
-		return putText(out, at, plainBodyTail(bytes));
+		if (payload.isPlainText()) return put(out, payload.copyTo(out, put(out, at, COMPLETE_TEXT)), BODY_END);
+		return putText(out, at, plainBodyTail(payload.contiguous()));
 	}
 	const { trailers, interim, body, messages } = m.view();
 	return putText(
 		out,
-		at,
+		from,
 		`,"trailers":${json(trailers)},"interim":${json(interim)},"body":${json(body)},"messages":${json(messages)}}`,
 	);
 }
 
-function observedBy(x: CapturedExchange, out: Buffer, from: number): number {
-	if (x.sightings === null) return sighting(x.seenBy, x.startUs, x.endUs, out, from);
+function observedBy(x: CapturedExchange, startUs: number, endUs: number, out: Buffer, from: number): number {
+	if (x.sightings === null) return sighting(x.seenBy, startUs, endUs, out, from);
 	let at = from;
-	for (const { facts, startUs, endUs } of x.sightings as readonly Sighting[]) {
-		if (at > from) out[at++] = 0x2c;
-		at = sighting(facts, startUs, endUs, out, at);
+	for (const each of x.sightings) {
+		if (at > from) {
+			out[at] = 0x7d;
+			out[at + 1] = 0x2c;
+			at += 2;
+		}
+		at = sighting(each.facts, each.startUs, each.endUs, out, at);
 	}
 	return at;
 }
 
+/** One observation, without its closing brace. */
 function sighting(facts: VantageFacts, startUs: number, endUs: number, out: Buffer, from: number): number {
-	facts.json ??= text(
-		`{"source":${json(facts.source)},"type":${json(facts.type)},"vantage":${json(facts.vantage)},"startedAt":"`,
+	facts.json ??= new TimedPiece(
+		`{"source":${json(facts.source)},"type":${json(facts.type)},"vantage":${json(facts.vantage)},"startedAt":"${TIME_HOLE}${DURATION_TEXT}`,
 	);
-	let at = put(out, from, facts.json);
-	at = putTime(out, at, startUs);
-	at = put(out, at, DURATION);
-	at = putInteger(out, at, Math.max(0, endUs - startUs));
-	out[at] = 0x7d;
-	return at + 1;
+	const at = putTimed(out, from, facts.json);
+	putMicros(out, at - TIME_BEFORE_DURATION, startUs);
+	return putInteger(out, at, endUs > startUs ? endUs - startUs : 0);
 }
 
-function headJson(head: MessageHead): { readonly summary: Uint8Array; readonly fields: Uint8Array } {
+function headJson(head: MessageHead): NonNullable<MessageHead["json"]> {
 	head.json ??= {
-		summary: text(json(head.summary)),
+		operation: text(`${json(head.summary)},"result":`),
+		result: text(json(head.summary)),
 		fields: text(`,"attributes":${json(head.attributes)},"headers":${json(head.headers)}`),
 	};
 	return head.json;
 }
 
 function connectionJson({ id, transport, client, server, tls }: ConnectionFacts): Uint8Array {
-	return text(`},"connection":${json({ id, transport, client, server, tls })}`);
+	return text(`},"connection":${json({ id, transport, client, server, tls })},"request":`);
 }
 
 function plainBodyTail(bytes: Uint8Array): string {

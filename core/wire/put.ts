@@ -40,37 +40,75 @@ export function putHex32(out: Buffer, at: number, value: number): number {
 	return at + 8;
 }
 
-let second = Number.NaN;
-const secondBytes = new Uint8Array(20);
+/** Three digits of each number below a thousand. */
+const THREE_DIGITS = new Uint8Array(
+	Buffer.from(Array.from({ length: 1000 }, (_, i) => String(i).padStart(3, "0")).join("")),
+);
 
-/** `2026-01-02T03:04:05.123456`, without the Z. */
-export function putTime(out: Buffer, at: number, us: number): number {
-	const whole = Math.floor(us / 1e6);
-	if (whole !== second) {
-		secondBytes.set(Buffer.from(`${secondText(whole)}.`));
-		second = whole;
+/** Width of a time: `2026-01-02T03:04:05.123456`, without the Z. */
+export const TIME_BYTES = 26;
+const SECOND_BYTES = 20;
+/** What stands in a piece where a time will be. */
+export const TIME_HOLE = "0".repeat(TIME_BYTES);
+
+/** The second that most times of a record fall into: its text is stamped into pieces once, not once a record. */
+let second = Number.NaN;
+let secondStartUs = Number.NaN;
+const secondBytes = new Uint8Array(SECOND_BYTES);
+
+/** Constant text with holes for times. */
+export class TimedPiece {
+	readonly bytes: Uint8Array;
+	readonly length: number;
+	second = Number.NaN;
+	readonly #holes: readonly number[];
+
+	constructor(text: string) {
+		this.bytes = new Uint8Array(Buffer.from(text));
+		this.length = this.bytes.length;
+		const holes: number[] = [];
+		for (let at = text.indexOf(TIME_HOLE); at >= 0; at = text.indexOf(TIME_HOLE, at + TIME_BYTES))
+			holes.push(Buffer.byteLength(text.slice(0, at)));
+		this.#holes = holes;
 	}
-	for (let i = 0; i < 20; i++) out[at + i] = secondBytes[i]!;
-	let rest = (us - whole * 1e6) | 0;
-	for (let i = at + 25; i >= at + 20; i--) {
-		const tenth = (rest / 10) | 0;
-		out[i] = 0x30 + rest - tenth * 10;
-		rest = tenth;
+
+	stamp(): void {
+		this.second = second;
+		for (const hole of this.#holes) this.bytes.set(secondBytes, hole);
 	}
-	return at + 26;
 }
 
-/** Up to this many bytes are looked at one by one; longer bodies go through strings, whose primitives are faster by then. */
-const COPY_BYTES = 512;
+/** Says which second the pieces that follow are stamped with. */
+export function setSecond(us: number): void {
+	const within = us - secondStartUs;
+	if (within >= 0 && within < 1e6) return;
+	second = Math.floor(us / 1e6);
+	secondStartUs = second * 1e6;
+	secondBytes.set(Buffer.from(`${secondText(second)}.`));
+}
 
-/** Text that needs no escapes. -1: it does, or is longer than what is worth looking at byte by byte. */
-export function copy(out: Buffer, at: number, bytes: Uint8Array): number {
-	const { length } = bytes;
-	if (length > COPY_BYTES) return -1;
-	for (let i = 0; i < length; i++) {
-		const byte = bytes[i]!;
-		if (byte < 0x20 || byte > 0x7e || byte === 0x22 || byte === 0x5c) return -1;
-		out[at + i] = byte;
+/** The piece with the second in its holes; `putMicros` completes them. */
+export function putTimed(out: Buffer, at: number, piece: TimedPiece): number {
+	if (piece.second !== second) piece.stamp();
+	out.set(piece.bytes, at);
+	return at + piece.length;
+}
+
+/** Completes the time in the hole at `at`. */
+export function putMicros(out: Buffer, at: number, us: number): void {
+	let rest = us - secondStartUs;
+	if (!(rest >= 0 && rest < 1e6)) {
+		const other = Math.floor(us / 1e6);
+		out.write(`${secondText(other)}.`, at, "latin1");
+		rest = us - other * 1e6;
 	}
-	return at + length;
+	const thousands = (rest / 1000) | 0;
+	const high = thousands * 3;
+	const low = ((rest | 0) - thousands * 1000) * 3;
+	out[at + 20] = THREE_DIGITS[high]!;
+	out[at + 21] = THREE_DIGITS[high + 1]!;
+	out[at + 22] = THREE_DIGITS[high + 2]!;
+	out[at + 23] = THREE_DIGITS[low]!;
+	out[at + 24] = THREE_DIGITS[low + 1]!;
+	out[at + 25] = THREE_DIGITS[low + 2]!;
 }
