@@ -201,7 +201,7 @@ export class MessageHead {
 	readonly attributes: Attributes;
 	readonly headers: HeaderList;
 	/** For core only: the serialised forms, made when a sink first wants them. */
-	json: { readonly summary: Uint8Array; readonly fields: Uint8Array } | null = null;
+	json: { readonly operation: Uint8Array; readonly result: Uint8Array; readonly fields: Uint8Array } | null = null;
 
 	constructor(summary: string, attributes: Attributes, headers: HeaderList) {
 		this.summary = summary;
