@@ -302,7 +302,7 @@ export class Conversation implements ParserOutput, MessageContext {
 
 	messageFinished(message: Message): void {
 		const { open } = this.lanes[message.dir];
-		if (open[0] === message) open.shift();
+		if (open[open.length - 1] === message) open.pop();
 		else open.splice(open.indexOf(message), 1);
 		const { exchange } = message;
 		if (exchange.isDone) return;

@@ -52,11 +52,11 @@ export class Pairing {
 		this.#realign = false;
 		this.#requestsLost = false;
 		const waiting = this.#waiting;
-		if (this.#head < waiting.length) this.#head++;
-		if (this.#head === waiting.length) {
-			waiting.length = 0;
+		if (waiting.length - this.#head <= 1) {
+			// the usual case: one request at a time
+			while (waiting.length > 0) waiting.pop();
 			this.#head = 0;
-		} else if (this.#head > 64 && this.#head * 2 > waiting.length) {
+		} else if (++this.#head > 64 && this.#head * 2 > waiting.length) {
 			waiting.splice(0, this.#head);
 			this.#head = 0;
 		}
