@@ -12,7 +12,7 @@ export async function notifyManager(state: "READY=1" | "STOPPING=1", path = proc
 	const libc = koffi.load("libc.so.6");
 	const socket = libc.func("int socket(int domain, int type, int protocol)");
 	const sendto = libc.func(
-		"ssize_t sendto(int fd, const void *data, size_t length, int flags, const void *address, unsigned int addressLength)",
+		"int64_t sendto(int fd, const void *data, size_t length, int flags, const void *address, unsigned int addressLength)",
 	);
 	const close = libc.func("int close(int fd)");
 	const fd: number = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);

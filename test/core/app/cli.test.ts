@@ -1,0 +1,85 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import test from "ava";
+
+const CLI = fileURLToPath(new URL("../../../core/app/cli.js", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "polytap-cli-"));
+test.after.always(() => rmSync(folder, { recursive: true }));
+
+function polytap(...args: string[]) {
+	const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], { encoding: "utf8", timeout: 60_000 });
+	return { status, stdout, stderr };
+}
+
+const usage: readonly (readonly [title: string, args: readonly string[], stderr: RegExp])[] = [
+	["run without anything to capture", ["run"], /^error\[NO_TARGET\]: .+\nhint: .+\n$/],
+	["no command", [], /Usage: polytap/],
+	["an unknown command", ["rum"], /^error\[USAGE\]: unknown command 'rum'\n\(Did you mean run\?\)\nhint: /],
+	["an unknown option", ["run", "--prot", "1"], /^error\[USAGE\]: unknown option '--prot'/],
+	["a port that is none", ["run", "--port", "70000"], /^error\[USAGE\]: .*from 1 to 65535/],
+	["a port that is no number", ["run", "--port", "http"], /^error\[USAGE\]: .*from 1 to 65535/],
+	["a time that is none", ["run", "--port", "80", "--for", "soon"], /^error\[USAGE\]: .*"soon" is not a time/],
+	[
+		"an unknown format",
+		["read", "x", "--format", "xml"],
+		/^error\[USAGE\]: .*Allowed choices are console, pretty, jsonl/,
+	],
+	["read without a file", ["read"], /^error\[USAGE\]: missing required argument 'files'/],
+	["check without a file", ["check"], /^error\[USAGE\]: required option '-c, --config <file>'/],
+	[
+		"a config file that is not there",
+		["check", "-c", "/nowhere/x.yaml"],
+		/^error\[CONFIG_UNREADABLE\]: cannot read \/nowhere\/x\.yaml/,
+	],
+	["run with a config file that is not there", ["run", "-c", "/nowhere/x.yaml"], /^error\[CONFIG_UNREADABLE\]/],
+];
+
+for (const [title, args, expected] of usage) {
+	test(`bad usage: ${title}: exit code 2`, (t) => {
+		const { status, stdout, stderr } = polytap(...args);
+		t.regex(stderr, expected);
+		t.is(status, 2);
+		t.is(stdout, "");
+	});
+}
+
+test("both a port and a file is bad usage", (t) => {
+	const { status, stderr } = polytap("run", "-c", "/nowhere/x.yaml", "--port", "80");
+	t.is(status, 2);
+	t.regex(stderr, /--port and -c cannot go together/);
+});
+
+test("help and version are on stdout, exit code 0", (t) => {
+	const help = polytap("--help");
+	t.is(help.status, 0);
+	for (const command of ["run", "read", "check", "doctor", "list"])
+		t.regex(help.stdout, new RegExp(`^ {2}${command}\\b`, "m"));
+	const { version } = JSON.parse(readFileSync(new URL("../../../../package.json", import.meta.url), "utf8"));
+	t.deepEqual(polytap("--version"), { status: 0, stdout: `${version}\n`, stderr: "" });
+});
+
+test("check: every problem with its place, exit code 2", (t) => {
+	const file = join(folder, "bad.yaml");
+	writeFileSync(file, "version: 1\nsources: {}\nsinks:\n  out: { type: jsonl, paht: x }\ncaptrue: {}\n");
+	const { status, stderr } = polytap("check", "-c", file);
+	t.is(status, 2);
+	t.is(
+		stderr,
+		`${file}:4:3: sinks.out: "path" is required
+${file}:4:23: sinks.out: unknown key "paht" (did you mean "path"?)
+${file}:5:1: unknown key "captrue" (did you mean "capture"?)
+error[CONFIG_INVALID]: ${file} has 3 problems
+hint: \`polytap list\` shows the plugins and their options
+`,
+	);
+});
+
+test("list names every plugin and its options", (t) => {
+	const { status, stdout } = polytap("list");
+	t.is(status, 0);
+	t.regex(stdout, /^ {2}jsonl: .+\n(?: {4}.+\n)* {4}path \(required\): /m);
+	t.regex(stdout, /^ {4}when_full \("drop_oldest"\): /m);
+});
