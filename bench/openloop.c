@@ -1,0 +1,369 @@
+/*
+ * Open-loop HTTP/1.1 load: request n is due at start + n / rate, whatever became of the ones before it, and its latency
+ * counts from then. One thread, epoll, kept-alive connections, one request at a time on each. Prints one JSON object.
+ *
+ *   openloop PORT RATE COUNT WARMUP CONNECTIONS SPIN_US PATH [BODY_BYTES TEXT_FILE LOAD]
+ *
+ * The first WARMUP requests are sent and not measured. The last SPIN_US before a request is due are not slept: a sleeper
+ * of a virtual machine wakes some 50 us late, a spinner takes the processor from the others. With BODY_BYTES each request is a POST to PATH + id, with the body
+ * that test/e2e/support/body.ts makes from the id; LOAD is the first three digits of every id.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MAX_CONNECTIONS 4096
+#define HEAD_BYTES 16384
+#define SHIFTS 4093
+/* 64 steps for each power of two: at most 1.6 % wide */
+#define STEP_BITS 6
+#define STEPS (1 << STEP_BITS)
+#define BUCKETS (STEPS * 48)
+/* past this nothing more is waited for */
+#define GIVE_UP_NS 10000000000LL
+
+struct histogram {
+	uint64_t counts[BUCKETS];
+	uint64_t total;
+	int64_t max;
+	double sum;
+};
+
+struct connection {
+	int fd;
+	bool busy;
+	/* when its request was due, and when it was really sent */
+	int64_t due, sent;
+	uint64_t number;
+	/* what is still to be written */
+	char head[256];
+	struct iovec out[3];
+	int out_count, out_at;
+	/* the answer so far: its head, then bytes of body still to come */
+	char in[HEAD_BYTES];
+	size_t in_len;
+	int64_t body_left;
+};
+
+static struct connection connections[MAX_CONNECTIONS];
+static int idle[MAX_CONNECTIONS], idle_count;
+static struct histogram from_due, from_sent, lateness;
+static uint64_t done, failed, bad_status, received_bytes, most_waiting;
+static int epoll_fd;
+static const char *path, *load_prefix;
+static const char *text;
+static size_t body_bytes, text_bytes;
+static uint64_t warmup;
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static void die(const char *what)
+{
+	fprintf(stderr, "openloop: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static int bucket_of(int64_t ns)
+{
+	uint64_t v = ns < 0 ? 0 : ns;
+	if (v < 2 * STEPS)
+		return v;
+	int shift = 63 - __builtin_clzll(v) - STEP_BITS;
+	int b = shift * STEPS + (int)(v >> shift);
+	return b < BUCKETS ? b : BUCKETS - 1;
+}
+
+/* the middle of a bucket */
+static double value_of(int b)
+{
+	if (b < 2 * STEPS)
+		return b;
+	int shift = b / STEPS - 1;
+	return ((double)(b - shift * STEPS) + 0.5) * (double)(1ULL << shift);
+}
+
+static void record(struct histogram *h, int64_t ns)
+{
+	h->counts[bucket_of(ns)]++;
+	h->total++;
+	h->sum += ns;
+	if (ns > h->max)
+		h->max = ns;
+}
+
+static double percentile_us(const struct histogram *h, double p)
+{
+	uint64_t want = (uint64_t)(p / 100 * h->total + 0.5), seen = 0;
+	if (want < 1)
+		want = 1;
+	for (int b = 0; b < BUCKETS; b++) {
+		seen += h->counts[b];
+		if (seen >= want)
+			return value_of(b) / 1000;
+	}
+	return h->max / 1000.0;
+}
+
+static void print_histogram(const char *name, const struct histogram *h)
+{
+	printf("\"%s\":{\"p50Us\":%.2f,\"p90Us\":%.2f,\"p99Us\":%.2f,\"p999Us\":%.2f,\"maxUs\":%.2f,\"meanUs\":%.2f}",
+	       name, percentile_us(h, 50), percentile_us(h, 90), percentile_us(h, 99), percentile_us(h, 99.9),
+	       h->max / 1000.0, h->total ? h->sum / h->total / 1000 : 0);
+}
+
+static void open_connection(struct connection *c, int port)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&to, sizeof(to)) < 0)
+		die("connect");
+	int one = 1;
+	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	fcntl(c->fd, F_SETFL, O_NONBLOCK);
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
+	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, c->fd, &event) < 0)
+		die("epoll_ctl");
+}
+
+static void watch(struct connection *c, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.ptr = c };
+	epoll_ctl(epoll_fd, EPOLL_CTL_MOD, c->fd, &event);
+}
+
+/* writes as much as goes */
+static void flush(struct connection *c)
+{
+	while (c->out_at < c->out_count) {
+		ssize_t n = writev(c->fd, c->out + c->out_at, c->out_count - c->out_at);
+		if (n < 0) {
+			if (errno != EAGAIN)
+				die("write");
+			watch(c, EPOLLIN | EPOLLOUT);
+			return;
+		}
+		while (n > 0) {
+			struct iovec *v = &c->out[c->out_at];
+			size_t k = (size_t)n < v->iov_len ? (size_t)n : v->iov_len;
+			v->iov_base = (char *)v->iov_base + k;
+			v->iov_len -= k;
+			n -= k;
+			if (v->iov_len == 0)
+				c->out_at++;
+		}
+		while (c->out_at < c->out_count && c->out[c->out_at].iov_len == 0)
+			c->out_at++;
+	}
+}
+
+static void send_request(struct connection *c, uint64_t number, int64_t due)
+{
+	static char prefixes[MAX_CONNECTIONS][16];
+	char id[16] = "";
+	int n;
+
+	c->busy = true;
+	c->due = due;
+	c->number = number;
+	c->in_len = 0;
+	c->body_left = -1;
+	c->out_at = 0;
+	c->out_count = 1;
+	if (body_bytes == 0) {
+		n = snprintf(c->head, sizeof(c->head), "GET %s HTTP/1.1\r\nHost: polytap\r\n\r\n", path);
+	} else {
+		snprintf(id, sizeof(id), "%s%09llu", load_prefix, (unsigned long long)number);
+		n = snprintf(c->head, sizeof(c->head), "POST %s%s HTTP/1.1\r\nHost: polytap\r\nContent-Length: %zu\r\n\r\n",
+			     path, id, body_bytes);
+		char *prefix = prefixes[c - connections];
+		snprintf(prefix, 16, "%s:", id);
+		size_t prefix_bytes = body_bytes < 13 ? body_bytes : 13;
+		size_t shift = strtoull(id, NULL, 10) % SHIFTS;
+		c->out[1] = (struct iovec){ prefix, prefix_bytes };
+		c->out[2] = (struct iovec){ (void *)(text + shift), body_bytes - prefix_bytes };
+		c->out_count = body_bytes > prefix_bytes ? 3 : 2;
+	}
+	c->out[0] = (struct iovec){ c->head, n };
+	c->sent = now_ns();
+	flush(c);
+}
+
+static void finish(struct connection *c)
+{
+	int64_t now = now_ns();
+	if (c->number >= warmup) {
+		record(&from_due, now - c->due);
+		record(&from_sent, now - c->sent);
+		record(&lateness, c->sent - c->due);
+	}
+	done++;
+	c->busy = false;
+	idle[idle_count++] = c - connections;
+}
+
+/* the head is there: status and length */
+static void read_head(struct connection *c, size_t head_bytes)
+{
+	int64_t length = -1;
+	if (strncmp(c->in, "HTTP/1.1 200", 12) != 0)
+		bad_status++;
+	for (char *line = c->in; line < c->in + head_bytes; line = strchr(line, '\n') + 1)
+		if (strncasecmp(line, "content-length:", 15) == 0)
+			length = strtoll(line + 15, NULL, 10);
+	if (length < 0) {
+		errno = EPROTO;
+		die("an answer without Content-Length");
+	}
+	c->body_left = length - (int64_t)(c->in_len - head_bytes);
+}
+
+static void on_readable(struct connection *c)
+{
+	static char sink[1 << 18];
+	for (;;) {
+		bool in_head = c->body_left < 0;
+		ssize_t n = in_head ? read(c->fd, c->in + c->in_len, HEAD_BYTES - 1 - c->in_len)
+				    : read(c->fd, sink, sizeof(sink));
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n <= 0) {
+			if (n == 0)
+				errno = ECONNRESET;
+			die("read");
+		}
+		received_bytes += n;
+		if (in_head) {
+			c->in_len += n;
+			c->in[c->in_len] = 0;
+			char *end = strstr(c->in, "\r\n\r\n");
+			if (end == NULL)
+				continue;
+			read_head(c, end + 4 - c->in);
+		} else {
+			c->body_left -= n;
+		}
+		if (c->body_left == 0) {
+			finish(c);
+			return;
+		}
+		/* a short read emptied the socket */
+		if (!in_head && (size_t)n < sizeof(sink))
+			return;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 8 && argc != 11) {
+		fprintf(stderr, "usage: openloop PORT RATE COUNT WARMUP CONNECTIONS SPIN_US PATH [BODY_BYTES TEXT_FILE LOAD]\n");
+		return 2;
+	}
+	int port = atoi(argv[1]);
+	double rate = atof(argv[2]);
+	uint64_t count = strtoull(argv[3], NULL, 10);
+	warmup = strtoull(argv[4], NULL, 10);
+	int connection_count = atoi(argv[5]);
+	int64_t spin = atoi(argv[6]) * 1000LL;
+	path = argv[7];
+	if (connection_count < 1 || connection_count > MAX_CONNECTIONS || rate <= 0)
+		return 2;
+	if (argc == 11) {
+		body_bytes = strtoull(argv[8], NULL, 10);
+		FILE *file = fopen(argv[9], "rb");
+		if (file == NULL)
+			die(argv[9]);
+		char *bytes = malloc(1 << 21);
+		text_bytes = fread(bytes, 1, 1 << 21, file);
+		fclose(file);
+		text = bytes;
+		load_prefix = argv[10];
+		if (body_bytes + SHIFTS > text_bytes + 13) {
+			errno = EINVAL;
+			die("text too short");
+		}
+	}
+	/* the default lets timers be 50 microseconds late */
+	prctl(PR_SET_TIMERSLACK, 1);
+	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	for (int i = 0; i < connection_count; i++) {
+		open_connection(&connections[i], port);
+		idle[idle_count++] = i;
+	}
+
+	double step = 1e9 / rate;
+	int64_t start = now_ns() + 10000000;
+	int64_t last_due = start + (int64_t)(count * step);
+	uint64_t next = 0;
+	while (done < count) {
+		int64_t now = now_ns();
+		/* everything that is due, as far as there are connections: the rest keeps its due time */
+		while (next < count && idle_count > 0) {
+			int64_t due = start + (int64_t)(next * step);
+			if (due > now)
+				break;
+			send_request(&connections[idle[--idle_count]], next, due);
+			next++;
+		}
+		if (idle_count == 0 && next < count) {
+			int64_t waiting = (int64_t)((now - start) / step) - (int64_t)next;
+			if (waiting > 0 && (uint64_t)waiting > most_waiting)
+				most_waiting = waiting;
+		}
+		if (now > last_due + GIVE_UP_NS) {
+			failed = count - done;
+			break;
+		}
+		int64_t wait = 100000000;
+		if (next < count && idle_count > 0) {
+			wait = start + (int64_t)(next * step) - now_ns() - spin;
+			if (wait < 0)
+				wait = 0;
+		}
+		struct timespec timeout = { wait / 1000000000, wait % 1000000000 };
+		struct epoll_event events[64];
+		int n = epoll_pwait2(epoll_fd, events, 64, &timeout, NULL);
+		if (n < 0 && errno != EINTR)
+			die("epoll_pwait2");
+		for (int i = 0; i < n; i++) {
+			struct connection *c = events[i].data.ptr;
+			if (events[i].events & EPOLLOUT) {
+				watch(c, EPOLLIN);
+				flush(c);
+			}
+			if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+				on_readable(c);
+		}
+	}
+	double seconds = (now_ns() - start) / 1e9;
+	printf("{\"requests\":%llu,\"failed\":%llu,\"statusErrors\":%llu,\"seconds\":%.3f,\"requestsPerSecond\":%.1f,\"mostWaiting\":%llu,",
+	       (unsigned long long)done, (unsigned long long)failed, (unsigned long long)bad_status, seconds,
+	       done / seconds, (unsigned long long)most_waiting);
+	print_histogram("fromDue", &from_due);
+	printf(",");
+	print_histogram("fromSent", &from_sent);
+	printf(",");
+	print_histogram("lateness", &lateness);
+	printf("}\n");
+	return failed > 0 ? 1 : 0;
+}

@@ -1,0 +1,40 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { accepts, freePort } from "./port.js";
+import { Program, pause } from "./program.js";
+import type { Scope } from "./scope.js";
+
+export interface Haproxy {
+	readonly port: number;
+	readonly program: Program;
+}
+
+/** Passes TCP through to `upstreamPort`, one thread, capturing nothing. */
+export async function startHaproxy(scope: Scope, upstreamPort: number, netns: string | null = null): Promise<Haproxy> {
+	const folder = await scope.folder();
+	const port = await freePort();
+	const file = join(folder, "haproxy.cfg");
+	await writeFile(
+		file,
+		`global
+	nbthread 1
+	maxconn 4096
+defaults
+	mode tcp
+	timeout connect 5s
+	timeout client 60s
+	timeout server 60s
+listen through
+	bind 127.0.0.1:${port}
+	server upstream 127.0.0.1:${upstreamPort}
+`,
+	);
+	const program = new Program("haproxy", ["-db", "-f", file], { netns });
+	scope.defer(() => program.stop("SIGTERM"));
+	await program.until(async () => {
+		if (netns === null) return accepts(port);
+		await pause(300);
+		return true;
+	}, 10_000);
+	return { port, program };
+}

@@ -1,0 +1,125 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { bodyOf, idOf } from "./body.js";
+import { accepts, freePort } from "./port.js";
+import { Program, pause, runProgram } from "./program.js";
+import type { Scope } from "./scope.js";
+
+export interface NginxOptions {
+	readonly sendfile?: boolean;
+	readonly workers?: number;
+	/** Log every request as `URI STATUS BODY_BYTES_SENT`. */
+	readonly accessLog?: boolean;
+	/** Sizes of the static files: `/static/SIZE/0` to `/static/SIZE/15`. */
+	readonly staticSizes?: readonly number[];
+	readonly netns?: string | null;
+}
+
+export const STATIC_FILES = 16;
+/** The answer of `/small`. */
+export const SMALL_BODY = "polytap ".repeat(12);
+const ECHO_MODULE = "/usr/lib/nginx/modules/ngx_http_echo_module.so";
+
+export interface Nginx {
+	readonly port: number;
+	readonly program: Program;
+	readonly accessLog: string;
+	/** Folder of `/files/`, for a test to put files into. */
+	readonly files: string;
+	/** Requests handled since the start, by nginx's own count, calls of this left out. */
+	requests(): Promise<number>;
+	/** Pids of the workers. */
+	workers(): Promise<readonly number[]>;
+	/** Stops in an orderly way, so that the log is complete. */
+	stop(): Promise<void>;
+}
+
+/**
+ * `/small`: 96 bytes. `/echo/ID`: the request's body back. `/static/SIZE/N`: the body of id N. `/files/NAME`: whatever is
+ * in `files`. `/status`: counters. Listens on IPv4 and IPv6, any loopback address.
+ */
+export async function startNginx(scope: Scope, options: NginxOptions = {}): Promise<Nginx> {
+	const folder = await scope.folder();
+	const files = join(folder, "files");
+	await mkdir(files);
+	for (const size of options.staticSizes ?? []) {
+		const sized = join(folder, "static", String(size));
+		await mkdir(sized, { recursive: true });
+		for (let n = 0; n < STATIC_FILES; n++) await writeFile(join(sized, String(n)), bodyOf(idOf(0, n), size));
+	}
+	const port = await freePort();
+	const accessLog = join(folder, "access.log");
+	await writeFile(join(folder, "nginx.conf"), configOf(folder, port, options));
+	const program = new Program(
+		"nginx",
+		["-p", folder, "-c", join(folder, "nginx.conf"), "-e", join(folder, "error.log")],
+		{
+			netns: options.netns ?? null,
+		},
+	);
+	scope.defer(() => program.stop("SIGTERM"));
+	const { netns } = options;
+	let asked = 0;
+	await program.until(async () => {
+		if (netns === undefined || netns === null) return accepts(port);
+		await pause(300);
+		return true;
+	}, 10_000);
+	return {
+		port,
+		program,
+		accessLog,
+		files,
+		async requests() {
+			const url = `http://127.0.0.1:${port}/status`;
+			const { stdout } = await runProgram("curl", ["-s", "-m", "10", url], 10_000, { netns: netns ?? null });
+			const count = /\n\s*\d+\s+\d+\s+(\d+)/.exec(stdout)?.[1];
+			if (count === undefined) throw new Error(`unreadable nginx status: ${stdout}`);
+			asked++;
+			return Number(count) - asked;
+		},
+		async workers() {
+			const children = await readFile(`/proc/${program.pid}/task/${program.pid}/children`, "latin1");
+			return children.trim().split(" ").map(Number);
+		},
+		async stop() {
+			await program.stop("SIGQUIT");
+		},
+	};
+}
+
+function configOf(folder: string, port: number, options: NginxOptions): string {
+	return `
+load_module ${ECHO_MODULE};
+daemon off;
+user root;
+worker_processes ${options.workers ?? 1};
+pid ${folder}/nginx.pid;
+error_log ${folder}/error.log warn;
+events { worker_connections 4096; }
+http {
+	default_type text/plain;
+	sendfile ${options.sendfile === true ? "on" : "off"};
+	keepalive_requests 1000000000;
+	keepalive_timeout 600s;
+	client_max_body_size 0;
+	client_body_buffer_size 2m;
+	client_body_temp_path ${folder}/body;
+	proxy_temp_path ${folder}/proxy;
+	fastcgi_temp_path ${folder}/fastcgi;
+	scgi_temp_path ${folder}/scgi;
+	uwsgi_temp_path ${folder}/uwsgi;
+	log_format brief '$request_uri $status $body_bytes_sent';
+	access_log ${options.accessLog === true ? `${folder}/access.log brief buffer=1m` : "off"};
+	server {
+		listen ${port} backlog=4096;
+		listen [::]:${port} ipv6only=on backlog=4096;
+		location = /small { return 200 "${SMALL_BODY}"; }
+		location = /status { stub_status; access_log off; }
+		location /echo/ { echo_read_request_body; echo_request_body; }
+		location /static/ { root ${folder}; }
+		location /files/ { root ${folder}; }
+	}
+}
+`;
+}

@@ -1,0 +1,26 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { freePort } from "./port.js";
+import { Program } from "./program.js";
+import type { Scope } from "./scope.js";
+
+export interface NodeServer {
+	readonly port: number;
+	readonly program: Program;
+	/** As nginx's: `URI STATUS BODY_BYTES_SENT`. */
+	readonly accessLog: string;
+	/** Stops in an orderly way, so that the log is complete. */
+	stop(): Promise<void>;
+}
+
+/** An HTTP server of Node.js in a process of its own: `/small` and `/echo/ID`, on IPv4 and IPv6. */
+export async function startNodeServer(scope: Scope): Promise<NodeServer> {
+	const accessLog = join(await scope.folder(), "access.log");
+	const port = await freePort();
+	const script = fileURLToPath(new URL("./node-server-child.js", import.meta.url));
+	const program = new Program(process.execPath, [script, String(port), accessLog]);
+	const stop = async () => void (await program.stop("SIGTERM"));
+	scope.defer(stop);
+	await program.until(() => program.stderr.includes("listening"), 10_000);
+	return { port, program, accessLog, stop };
+}

@@ -1,0 +1,100 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { stringify } from "yaml";
+import type { Totals } from "../../../core/app/totals.js";
+import { Program, pause } from "./program.js";
+import type { Scope } from "./scope.js";
+import { cpuUs, type MemoryUse, memoryUse } from "./usage.js";
+
+/** The repository, seen from the compiled file. */
+export const REPOSITORY = fileURLToPath(new URL("../../../../", import.meta.url));
+export const CLI = join(REPOSITORY, "dist/core/app/cli.js");
+
+export interface PolytapOptions {
+	/** The config file's content without `version`; see `captureConfig`. */
+	readonly config: Readonly<Record<string, unknown>>;
+	readonly nodeArgs?: readonly string[];
+	readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface PolytapEnd {
+	readonly code: number | null;
+	readonly totals: Totals;
+	readonly stderr: string;
+}
+
+export interface Polytap {
+	readonly program: Program;
+	readonly pid: number;
+	cpuUs(): number;
+	memory(): MemoryUse;
+	/** Resolves when it has used no processor time to speak of for 300 ms: the backlog is worked off. */
+	settled(timeoutMs?: number): Promise<void>;
+	/** SIGTERM, and the totals it wrote. Rejects when it does not end within 60 s or wrote none. */
+	stop(): Promise<PolytapEnd>;
+}
+
+export interface CaptureConfigOptions {
+	readonly ports: readonly number[];
+	/** File of the `jsonl` sink. */
+	readonly path: string;
+	readonly vantage?: "auto" | "server" | "client" | "both";
+	/** More options of the source. */
+	readonly source?: Readonly<Record<string, unknown>>;
+	readonly capture?: Readonly<Record<string, unknown>>;
+	/** More options of the sink. */
+	readonly sink?: Readonly<Record<string, unknown>>;
+}
+
+/** eBPF on some ports into one file of whole exchanges. */
+export function captureConfig(options: CaptureConfigOptions): Record<string, unknown> {
+	return {
+		sources: {
+			node: {
+				type: "ebpf",
+				targets: [{ ports: options.ports }],
+				vantage: options.vantage ?? "server",
+				...options.source,
+			},
+		},
+		...(options.capture === undefined ? {} : { capture: options.capture }),
+		sinks: { file: { type: "jsonl", path: options.path, ...options.sink } },
+	};
+}
+
+/** Starts the built command line and resolves when it says that it captures. */
+export async function startPolytap(scope: Scope, options: PolytapOptions): Promise<Polytap> {
+	const folder = await scope.folder();
+	const config = join(folder, "polytap.yaml");
+	const totalsFile = join(folder, "totals.json");
+	await writeFile(config, stringify({ version: 1, ...options.config }));
+	const program = new Program(
+		process.execPath,
+		[...(options.nodeArgs ?? []), CLI, "run", "-c", config, "--totals", totalsFile],
+		{ env: options.env ?? {} },
+	);
+	scope.defer(() => program.stop("SIGTERM"));
+	await program.until(() => /^ready: /m.test(program.stderr), 30_000);
+	const { pid } = program;
+	return {
+		program,
+		pid,
+		cpuUs: () => cpuUs(pid),
+		memory: () => memoryUse(pid),
+		async settled(timeoutMs = 30_000) {
+			const deadline = Date.now() + timeoutMs;
+			for (let before = cpuUs(pid), now = -1; Date.now() < deadline && program.isRunning; before = now) {
+				await pause(300);
+				now = cpuUs(pid);
+				if (now - before <= 30_000) return;
+			}
+		},
+		async stop() {
+			const { code, signal } = await program.stop("SIGTERM", 60_000);
+			if (signal !== null) throw new Error(`polytap ended by ${signal}: ${program.stderr}`);
+			const totals: Totals = JSON.parse(await readFile(totalsFile, "utf8"));
+			return { code, totals, stderr: program.stderr };
+		},
+	};
+}
