@@ -31,9 +31,11 @@ const options = readOptions({
 	seconds: 4,
 	rate: 10_000,
 	connections: 64,
+	spin: 0,
 	dir: tmpdir(),
 	netns: 0,
 	only: "",
+	reports: REPORTS,
 });
 
 interface Sample extends OpenLoopResult, CaptureEnd {
