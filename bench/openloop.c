@@ -54,10 +54,11 @@ struct connection {
 	char head[256];
 	struct iovec out[3];
 	int out_count, out_at;
-	/* the answer so far: its head, then bytes of body still to come */
+	/* the answer so far: its head, then bytes still to come of the body or of a chunk */
+	enum { HEAD, BODY, CHUNK_SIZE, CHUNK, CHUNK_END, LAST, DONE } state;
 	char in[HEAD_BYTES];
 	size_t in_len;
-	int64_t body_left;
+	int64_t left;
 };
 
 static struct connection connections[MAX_CONNECTIONS];
@@ -119,7 +120,7 @@ static double percentile_us(const struct histogram *h, double p)
 	for (int b = 0; b < BUCKETS; b++) {
 		seen += h->counts[b];
 		if (seen >= want)
-			return value_of(b) / 1000;
+			return (value_of(b) < h->max ? value_of(b) : h->max) / 1000;
 	}
 	return h->max / 1000.0;
 }
@@ -187,7 +188,8 @@ static void send_request(struct connection *c, uint64_t number, int64_t due)
 	c->due = due;
 	c->number = number;
 	c->in_len = 0;
-	c->body_left = -1;
+	c->state = HEAD;
+	c->left = 0;
 	c->out_at = 0;
 	c->out_count = 1;
 	if (body_bytes == 0) {
@@ -222,29 +224,66 @@ static void finish(struct connection *c)
 	idle[idle_count++] = c - connections;
 }
 
-/* the head is there: status and length */
+/* the head is there: status, and how the body ends */
 static void read_head(struct connection *c, size_t head_bytes)
 {
-	int64_t length = -1;
 	if (strncmp(c->in, "HTTP/1.1 200", 12) != 0)
 		bad_status++;
-	for (char *line = c->in; line < c->in + head_bytes; line = strchr(line, '\n') + 1)
-		if (strncasecmp(line, "content-length:", 15) == 0)
-			length = strtoll(line + 15, NULL, 10);
-	if (length < 0) {
-		errno = EPROTO;
-		die("an answer without Content-Length");
+	for (char *line = c->in; line < c->in + head_bytes; line = strchr(line, '\n') + 1) {
+		if (strncasecmp(line, "content-length:", 15) == 0) {
+			c->left = strtoll(line + 15, NULL, 10);
+			c->state = c->left == 0 ? DONE : BODY;
+		} else if (strncasecmp(line, "transfer-encoding: chunked", 26) == 0) {
+			c->left = 0;
+			c->state = CHUNK_SIZE;
+		}
 	}
-	c->body_left = length - (int64_t)(c->in_len - head_bytes);
+	if (c->state == HEAD) {
+		errno = EPROTO;
+		die("an answer that ends with its connection");
+	}
+}
+
+/* takes bytes of an answer; returns how many of them were part of it */
+static size_t take(struct connection *c, const char *bytes, size_t n)
+{
+	size_t i = 0;
+	while (i < n && c->state != DONE) {
+		if (c->state == BODY || c->state == CHUNK) {
+			size_t k = (int64_t)(n - i) < c->left ? n - i : (size_t)c->left;
+			i += k;
+			c->left -= k;
+			if (c->left == 0)
+				c->state = c->state == BODY ? DONE : CHUNK_END;
+			continue;
+		}
+		char byte = bytes[i++];
+		if (c->state == HEAD) {
+			if (c->in_len == HEAD_BYTES - 1)
+				die("a head too long");
+			c->in[c->in_len++] = byte;
+			if (byte == '\n' && c->in_len >= 4 && memcmp(c->in + c->in_len - 4, "\r\n\r\n", 4) == 0) {
+				c->in[c->in_len] = 0;
+				read_head(c, c->in_len);
+			}
+		} else if (c->state == CHUNK_SIZE) {
+			if (byte == '\n')
+				c->state = c->left == 0 ? LAST : CHUNK;
+			else if (byte != '\r')
+				c->left = c->left * 16 + (byte <= '9' ? byte - '0' : (byte | 32) - 'a' + 10);
+		} else if (byte == '\n') {
+			/* no trailers here: the line after the last chunk is empty */
+			c->state = c->state == LAST ? DONE : CHUNK_SIZE;
+		}
+	}
+	return i;
 }
 
 static void on_readable(struct connection *c)
 {
-	static char sink[1 << 18];
+	static char bytes[1 << 18];
 	for (;;) {
-		bool in_head = c->body_left < 0;
-		ssize_t n = in_head ? read(c->fd, c->in + c->in_len, HEAD_BYTES - 1 - c->in_len)
-				    : read(c->fd, sink, sizeof(sink));
+		ssize_t n = read(c->fd, bytes, sizeof(bytes));
 		if (n < 0 && errno == EAGAIN)
 			return;
 		if (n <= 0) {
@@ -253,22 +292,16 @@ static void on_readable(struct connection *c)
 			die("read");
 		}
 		received_bytes += n;
-		if (in_head) {
-			c->in_len += n;
-			c->in[c->in_len] = 0;
-			char *end = strstr(c->in, "\r\n\r\n");
-			if (end == NULL)
-				continue;
-			read_head(c, end + 4 - c->in);
-		} else {
-			c->body_left -= n;
+		if (take(c, bytes, n) != (size_t)n) {
+			errno = EPROTO;
+			die("more than an answer");
 		}
-		if (c->body_left == 0) {
+		if (c->state == DONE) {
 			finish(c);
 			return;
 		}
 		/* a short read emptied the socket */
-		if (!in_head && (size_t)n < sizeof(sink))
+		if ((size_t)n < sizeof(bytes))
 			return;
 	}
 }

@@ -61,12 +61,12 @@ export async function checkIntegrity(
 	const reports = new Map(loads.map((load) => [load.number, emptyReport(load.name)]));
 	const logged = new Map<string, Logged>();
 	for await (const line of linesOf(accessLog)) {
-		const [uri = "", status, sent] = line.toString("latin1").split(" ");
+		const [uri = "", status, completion] = line.toString("latin1").split(" ");
 		const id = ID.exec(uri)?.[1];
 		const load = id === undefined ? undefined : byNumber.get(Number(id.slice(0, 3)));
 		if (id === undefined || load === undefined || !counts(id)) continue;
 		const report = reports.get(load.number)!;
-		const whole = status === "200" && Number(sent) === load.size;
+		const whole = status === "200" && completion === "OK";
 		logged.set(id, { whole, records: 0 });
 		if (whole) report.logged++;
 		else report.cutByClient++;

@@ -8,7 +8,7 @@ import type { Scope } from "./scope.js";
 export interface NginxOptions {
 	readonly sendfile?: boolean;
 	readonly workers?: number;
-	/** Log every request as `URI STATUS BODY_BYTES_SENT`. */
+	/** Log every request as `URI STATUS COMPLETION`, COMPLETION being `OK` or nothing. */
 	readonly accessLog?: boolean;
 	/** Sizes of the static files: `/static/SIZE/0` to `/static/SIZE/15`. */
 	readonly staticSizes?: readonly number[];
@@ -109,7 +109,7 @@ http {
 	fastcgi_temp_path ${folder}/fastcgi;
 	scgi_temp_path ${folder}/scgi;
 	uwsgi_temp_path ${folder}/uwsgi;
-	log_format brief '$request_uri $status $body_bytes_sent';
+	log_format brief '$request_uri $status $request_completion';
 	access_log ${options.accessLog === true ? `${folder}/access.log brief buffer=1m` : "off"};
 	server {
 		listen ${port} backlog=4096;

@@ -8,21 +8,19 @@ const small = "polytap ".repeat(12);
 
 const server = createServer({ keepAliveTimeout: 600_000, requestTimeout: 0 }, (request, response) => {
 	const chunks: Buffer[] = [];
-	let sent = 0;
 	request.on("data", (chunk: Buffer) => chunks.push(chunk));
 	request.on("end", () => {
 		const body = request.url === "/small" ? Buffer.from(small) : Buffer.concat(chunks);
-		sent = body.length;
 		response.writeHead(200, { "content-type": "text/plain", "content-length": body.length });
 		response.end(body);
 	});
 	let done = false;
 	response.on("finish", () => {
 		done = true;
-		log.write(`${request.url} 200 ${sent}\n`);
+		log.write(`${request.url} 200 OK\n`);
 	});
 	response.on("close", () => {
-		if (!done) log.write(`${request.url} 499 0\n`);
+		if (!done) log.write(`${request.url} 499 \n`);
 	});
 });
 server.listen({ port: Number(port), host: "::", backlog: 4096 }, () => process.stderr.write("listening\n"));

@@ -7,7 +7,7 @@ import type { Scope } from "./scope.js";
 export interface NodeServer {
 	readonly port: number;
 	readonly program: Program;
-	/** As nginx's: `URI STATUS BODY_BYTES_SENT`. */
+	/** As nginx's: `URI STATUS COMPLETION`. */
 	readonly accessLog: string;
 	/** Stops in an orderly way, so that the log is complete. */
 	stop(): Promise<void>;
