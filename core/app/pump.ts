@@ -1,5 +1,4 @@
 /** Carries what one source captures into an engine. The first of the two asynchronous boundaries. */
-import { setImmediate as turn } from "node:timers/promises";
 import type { Delivery } from "../delivery/delivery.js";
 import type { Engine } from "../engine/engine.js";
 import type { CaptureEvent } from "../events.js";
@@ -39,9 +38,9 @@ export async function pump(from: NamedSource, delivery: Delivery, pulse: Pulse, 
 				}
 				if (delivery.full) await delivery.room();
 			}
-			if (performance.now() - turnedMs > LONGEST_TURN_MS) {
+			if (delivery.behind || performance.now() - turnedMs > LONGEST_TURN_MS) {
 				pulse.beat();
-				await turn();
+				await delivery.breathe();
 				turnedMs = performance.now();
 			}
 		}

@@ -62,7 +62,7 @@ export const queueSchema = z.strictObject({
 		.max(2 ** 34)
 		.default(33_554_432)
 		.describe("Most bytes of memory that the waiting exchanges hold. A larger single exchange may wait alone."),
-	batch_exchanges: z.int().min(1).max(65_536).default(1_024).describe("Most exchanges in one write."),
+	batch_exchanges: z.int().min(1).max(65_536).default(512).describe("Most exchanges in one write."),
 	batch_bytes: z
 		.int()
 		.min(1)

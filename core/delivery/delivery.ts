@@ -1,4 +1,5 @@
 /** Routes every exchange to all sinks, each behind its own queue. */
+import { setImmediate as turn } from "node:timers/promises";
 import type { Exchange } from "../exchange.js";
 import type { Sink } from "../plugin.js";
 import { Outlet, type OutletListener, type OutletOptions } from "./outlet.js";
@@ -35,6 +36,18 @@ export class Delivery {
 
 	tick(nowMs: number): void {
 		for (const outlet of this.outlets) outlet.tick(nowMs);
+	}
+
+	/** True where a whole batch waits for some sink. */
+	get behind(): boolean {
+		for (const outlet of this.outlets) if (outlet.behind) return true;
+		return false;
+	}
+
+	/** Gives the sinks that are behind a chance to write, some milliseconds at most. */
+	async breathe(): Promise<void> {
+		await turn();
+		for (const outlet of this.outlets) if (outlet.behind) await outlet.breathe();
 	}
 
 	/** True where a queue with `block` is full. */

@@ -28,6 +28,9 @@ interface Write {
 
 const LONGEST_RETRY_MS = 30_000;
 
+/** How long one write may keep the source waiting. A page cache takes a batch in less. */
+const WORTH_WAITING_MS = 4;
+
 /** What a write that was told to stop gets to do so. */
 const LAST_GRACE_MS = 200;
 
@@ -65,11 +68,8 @@ export class Outlet {
 	/** Takes an exchange. Never throws, never waits. */
 	offer(exchange: Exchange): void {
 		this.offered++;
-		const { queue, options } = this;
-		queue.push(exchange);
-		if (!this.scheduled && (queue.count >= options.batchExchanges || queue.bytes >= options.batchBytes)) {
-			this.schedule();
-		}
+		this.queue.push(exchange);
+		if (!this.scheduled && this.behind) this.schedule();
 	}
 
 	/** Called every 10 ms or so: sends what is not a full batch yet, ends writes that take too long, reports drops. */
@@ -85,6 +85,30 @@ export class Outlet {
 			this.listener.queueFull(this.name, this.queue.dropped - this.reportedDrops);
 			this.reportedDrops = this.queue.dropped;
 		}
+	}
+
+	/** True where a whole batch waits: the event loop should get a turn, so that it can be written. */
+	get behind(): boolean {
+		const { queue, options } = this;
+		return queue.count >= options.batchExchanges || queue.bytes >= options.batchBytes;
+	}
+
+	/**
+	 * Resolves when a write under way is done, or has had its few milliseconds: a sink that is fast is worth waiting for,
+	 * because what waits in front of the engine costs less memory and garbage collection than what waits behind it. A slow
+	 * one is not waited for again until its write is over.
+	 */
+	async breathe(): Promise<void> {
+		const nowMs = performance.now();
+		let leftMs = 0;
+		for (const write of this.writes) leftMs = Math.max(leftMs, write.startedMs + WORTH_WAITING_MS - nowMs);
+		if (leftMs <= 0) return;
+		let timer: NodeJS.Timeout | undefined;
+		const late = new Promise<void>((resolve) => {
+			timer = setTimeout(resolve, leftMs);
+		});
+		await Promise.race([this.change(), late]);
+		clearTimeout(timer);
 	}
 
 	/** True where whoever reads a file should wait before it offers more. */
@@ -180,8 +204,7 @@ export class Outlet {
 		}
 		for (const exchange of batch) settle(exchange);
 		this.underWay--;
-		const { queue, options } = this;
-		if (this.flushing || queue.count >= options.batchExchanges || queue.bytes >= options.batchBytes) this.schedule();
+		if (this.flushing || this.behind) this.schedule();
 		this.wake();
 	}
 
@@ -193,7 +216,10 @@ export class Outlet {
 		const write: Write = { abort: new AbortController(), startedMs: performance.now() };
 		this.writes.add(write);
 		try {
-			await this.sink.write(batch, write.abort.signal);
+			const written = this.sink.write(batch, write.abort.signal);
+			// What it did before it gave the promise was its own work, not waiting.
+			write.startedMs = performance.now();
+			await written;
 			return null;
 		} catch (error) {
 			const { signal } = write.abort;

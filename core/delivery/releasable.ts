@@ -12,8 +12,8 @@ export interface Releasable {
 
 type Candidate = Exchange & Partial<Releasable>;
 
-/** What the record itself costs beside its payload. */
-const RECORD_BYTES = 600;
+/** About what the record itself costs beside its payload. */
+const RECORD_BYTES = 1024;
 
 /** About how much memory an exchange keeps, bytes. */
 export function weightOf(exchange: Exchange): number {
