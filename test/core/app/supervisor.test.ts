@@ -27,8 +27,8 @@ interface Options {
 	readonly sources?: Record<string, Record<string, unknown>>;
 	readonly sinks?: Record<string, Record<string, unknown>>;
 	readonly workerTimeoutMs?: number;
-	/** Stop so long after `ready`. */
-	readonly stopMs?: number;
+	/** Stop when so many lines have been written. */
+	readonly stopAfter?: number;
 }
 
 async function supervise(source: Record<string, unknown>, options: Options = {}): Promise<Result> {
@@ -55,7 +55,7 @@ async function supervise(source: Record<string, unknown>, options: Options = {})
 		const supervisor = new Supervisor(config, modules, board, {
 			ready: (capturing) => {
 				ready.push(capturing);
-				if (options.stopMs !== undefined) setTimeout(() => stop.abort(), options.stopMs);
+				if (options.stopAfter !== undefined) void linesIn(path, options.stopAfter).then(() => stop.abort());
 			},
 			brokenPipe: () => stop.abort(),
 		});
@@ -65,6 +65,10 @@ async function supervise(source: Record<string, unknown>, options: Options = {})
 	} finally {
 		await rm(folder, { recursive: true });
 	}
+}
+
+async function linesIn(path: string, count: number): Promise<void> {
+	while ((await readFile(path, "utf8").catch(() => "")).split("\n").length - 1 < count) await delay(20);
 }
 
 const codes = (notices: readonly Notice[]) => notices.map((notice) => notice.code);
@@ -85,7 +89,7 @@ test("from source to sink, and the totals say so", async (t) => {
 
 test("a stop writes what was captured, quickly", async (t) => {
 	const started = performance.now();
-	const { totals, failures, lines } = await supervise({ count: 100, wait: true }, { stopMs: 300 });
+	const { totals, failures, lines } = await supervise({ count: 100, wait: true }, { stopAfter: 100 });
 	t.deepEqual(failures, []);
 	t.is(lines.length, 100);
 	t.is(totals.sinks.out?.counters.waiting, 0);
@@ -181,7 +185,7 @@ test("where one of two sinks cannot, the other one goes on", async (t) => {
 
 test("a stop while a worker hangs does not wait for ever", async (t) => {
 	const started = performance.now();
-	const run = supervise({ count: 50, say: { 20: "loop" }, wait: true }, { workerTimeoutMs: 600, stopMs: 200 });
+	const run = supervise({ count: 50, say: { 0: "loop" }, wait: true }, { workerTimeoutMs: 600, stopAfter: 0 });
 	const { totals } = await Promise.race([run, delay(10_000).then(() => t.fail("too long"))]).then((result) => {
 		if (result === undefined) throw new Error("too long");
 		return result as Result;
