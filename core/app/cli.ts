@@ -126,7 +126,8 @@ function stopOnSignal(): AbortController {
 	const stop = new AbortController();
 	for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 		process.on(signal, () => {
-			if (stop.signal.aborted) process.exit(1);
+			// Not by an exit: that waits for a write to a pipe that nobody reads.
+			if (stop.signal.aborted) process.kill(process.pid, "SIGKILL");
 			stop.abort();
 		});
 	}

@@ -31,7 +31,7 @@ export const captureSchema = z.strictObject({
 		.min(1)
 		.max(10_000_000)
 		.default(65_536)
-		.describe("How many connections are tracked at once. At the cap the one that was quiet for longest is ended."),
+		.describe("How many connections are tracked at once. At the cap the oldest one is ended."),
 	max_held_bytes: z
 		.int()
 		.min(1_048_576)
