@@ -4,9 +4,10 @@
  *
  *   npm run demo              live
  *   npm run demo -- --offline from the packet capture, without asking the kernel
+ *   npm run demo -- --record  make that packet capture again, with tcpdump
  */
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, createServer, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,14 +16,16 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
 const CLI = fileURLToPath(new URL("../dist/core/app/cli.js", import.meta.url));
-const RECORDED = fileURLToPath(new URL("../test/fixtures/demo.pcap", import.meta.url));
+const RECORDED = fileURLToPath(new URL("../test/fixtures/demo.pcap.gz", import.meta.url));
 const LIVE_MS = 5_000;
 const READY_MS = 15_000;
 const PAUSE_MS = 250;
 
 const say = (text) => process.stdout.write(`${text}\n`);
 
-if (process.argv.includes("--offline")) {
+if (process.argv.includes("--record")) {
+	await record();
+} else if (process.argv.includes("--offline")) {
 	process.exitCode = offline("asked for with --offline");
 } else {
 	const reason = whyNotLive();
@@ -46,12 +49,37 @@ function offline(reason) {
 	return read.status ?? 1;
 }
 
-async function live() {
+async function record() {
+	const { folder, nginx, ports, stop } = await startServers();
+	const file = join(folder, "demo.pcap");
+	const filter = ports.map((port) => `tcp port ${port}`).join(" or ");
+	const tap = spawn("tcpdump", ["-i", "lo", "-U", "-s", "0", "-Z", "root", "-w", file, filter], { stdio: "ignore" });
+	const ended = new Promise((resolve) => tap.once("exit", resolve));
+	await delay(1_000);
+	await clients(nginx?.port ?? ports[0]);
+	await delay(500);
+	tap.kill("SIGINT");
+	await ended;
+	writeFileSync(RECORDED, gzipSync(readFileSync(file), { level: 9 }));
+	stop();
+}
+
+async function startServers() {
 	const folder = mkdtempSync(join(tmpdir(), "polytap-demo-"));
 	chmodSync(folder, 0o711);
 	const server = await startServer();
 	const nginx = await startNginx(folder, server.port);
 	const ports = nginx === null ? [server.port] : [nginx.port, server.port];
+	const stop = () => {
+		server.close();
+		nginx?.stop();
+		rmSync(folder, { recursive: true, force: true });
+	};
+	return { folder, server, nginx, ports, stop };
+}
+
+async function live() {
+	const { server, nginx, ports, stop } = await startServers();
 	say(
 		nginx === null
 			? `A Node.js server listens on 127.0.0.1:${server.port} (nginx is not installed).`
@@ -73,9 +101,7 @@ async function live() {
 		return await ended;
 	} finally {
 		tap.kill("SIGKILL");
-		server.close();
-		nginx?.stop();
-		rmSync(folder, { recursive: true, force: true });
+		stop();
 	}
 }
 
@@ -98,7 +124,7 @@ function ready(tap) {
 }
 
 async function startServer() {
-	const big = JSON.stringify(Array.from({ length: 4_000 }, (_, id) => ({ id, item: `item ${id}`, price: id / 4 })));
+	const big = JSON.stringify(Array.from({ length: 1_000 }, (_, id) => ({ id, item: `item ${id}`, price: id / 4 })));
 	const server = createServer((incoming, response) => {
 		const { pathname } = new URL(incoming.url ?? "/", "http://demo.test");
 		if (pathname === "/catalogue") {
