@@ -5,7 +5,7 @@
 import type { PluginModules } from "./plugins.js";
 
 export const BUILTINS: PluginModules = {
-	sources: [],
+	sources: [{ name: "pcap", module: here("../../sources/pcap/index.js") }],
 	/** In the order in which they are asked whether a connection is theirs. */
 	parsers: [],
 	sinks: [

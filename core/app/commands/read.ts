@@ -30,7 +30,7 @@ export async function read({ files, format }: ReadOptions, stop: AbortController
 async function readFile(file: string, format: Format, stop: AbortController): Promise<readonly Notice[]> {
 	const name = basename(file);
 	const config = await makeConfig({
-		sources: { [SOURCE]: { type: "pcap", path: file } },
+		sources: { [SOURCE]: { type: "pcap", files: [file] } },
 		sinks: { stdout: { ...stdoutSink(format), queue: { when_full: "block" } } },
 	});
 	const named = { ...config, sources: config.sources.map((source) => ({ ...source, name })) };

@@ -1,0 +1,38 @@
+/** The `pcap` source: packet captures from files. */
+import { type SourcePlugin, z } from "../../core/index.js";
+import { PcapSource } from "./pcap-source.js";
+
+export const pcapConfig = z.strictObject({
+	files: z
+		.array(z.string().min(1))
+		.min(1)
+		.describe(
+			"Packet captures to read, in this order: pcap or pcapng, gzip too. Several are one capture in pieces: connections go on from one file to the next.",
+		),
+	max_connections: z
+		.int()
+		.min(1)
+		.default(65_536)
+		.describe(
+			"TCP connections, and UDP flows, that are followed at once. The one that was silent for longest is closed for a new one.",
+		),
+	udp_idle_ms: z
+		.int()
+		.min(1)
+		.default(60_000)
+		.describe("A UDP flow is over when it was silent for so long, by the time of the packets."),
+});
+
+export type PcapConfig = z.output<typeof pcapConfig>;
+
+const pcap: SourcePlugin<PcapConfig> = {
+	api: 0,
+	kind: "source",
+	type: "pcap",
+	summary: "Packet captures from files: pcap and pcapng, gzip too. Needs no rights.",
+	offline: true,
+	config: pcapConfig,
+	create: (config, context) => new PcapSource(config, context),
+};
+
+export default pcap;
