@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* Payload into the ring: one copy, from the caller's buffer straight into a record of the next larger size class. */
+#ifndef POLYTAP_EMIT_H
+#define POLYTAP_EMIT_H
+
+#include "maps.h"
+
+#define HEADER ((__u32)sizeof(struct record))
+#define LARGEST_RECORD 65536
+#define LARGEST_CHUNK (LARGEST_RECORD - HEADER)
+/* buffers that are joined into one record, and the largest sum of them */
+#define GATHER_BUFFERS 8
+#define GATHER_BYTES 8192
+
+static __always_inline void count_emitted(__u32 bytes)
+{
+	struct counters *c = counters();
+
+	if (c) {
+		c->records++;
+		c->bytes += bytes;
+	}
+}
+
+static __always_inline void count_full(__u32 bytes)
+{
+	struct counters *c = counters();
+
+	if (c) {
+		c->ring_full_records++;
+		c->ring_full_bytes += bytes;
+	}
+}
+
+/* what could not be read after all is a gap of that size */
+static __always_inline void finish_record(struct record *r, __u32 length, long error)
+{
+	if (error) {
+		r->kind = RECORD_GAP;
+		r->cause = CAUSE_NOT_READABLE;
+		r->missing = length;
+		r->length = 0;
+	} else {
+		r->length = length;
+	}
+	bpf_ringbuf_submit(r, 0);
+}
+
+#define COPY_CLASS(SIZE)                                                                       \
+	if (length <= (SIZE) - HEADER) {                                                       \
+		struct record *r = bpf_ringbuf_reserve(&data_ring, (SIZE), 0);                 \
+		if (!r)                                                                        \
+			goto full;                                                             \
+		__builtin_memcpy(r, head, HEADER);                                             \
+		finish_record(r, length, bpf_probe_read_user((void *)r + HEADER, length, (void *)from)); \
+		return 0;                                                                      \
+	}
+
+/*
+ * Copies one piece of user memory. A global function: the verifier looks at it once, whoever calls it. Returns 1 where the
+ * ring is full.
+ */
+__noinline int copy_piece(const struct record *head, __u64 from, __u32 length)
+{
+	if (!head)
+		return 1;
+	/* the verifier forgets bounds that the compiler moved */
+	asm volatile("" : "+r"(length));
+	if (length == 0 || length > LARGEST_CHUNK)
+		return 1;
+	COPY_CLASS(160)
+	COPY_CLASS(224)
+	COPY_CLASS(320)
+	COPY_CLASS(448)
+	COPY_CLASS(640)
+	COPY_CLASS(1024)
+	COPY_CLASS(1600)
+	COPY_CLASS(2560)
+	COPY_CLASS(4192)
+	COPY_CLASS(8288)
+	COPY_CLASS(16480)
+	COPY_CLASS(32864)
+	COPY_CLASS(LARGEST_RECORD)
+	return 1;
+full:
+	return 1;
+}
+
+/*
+ * The piece at `at` may be as long as the whole class, so a record has twice the room: that is what the verifier can prove,
+ * and the rest is never touched.
+ */
+#define GATHER_CLASS(BYTES)                                                                    \
+	if (total <= (BYTES)) {                                                                \
+		struct record *r = bpf_ringbuf_reserve(&data_ring, HEADER + 2 * (BYTES), 0);   \
+		if (!r)                                                                        \
+			return 1;                                                              \
+		__builtin_memcpy(r, head, HEADER);                                             \
+		for (__u32 i = 0; i < GATHER_BUFFERS; i++) {                                   \
+			struct user_iovec v;                                                   \
+			if (i >= count || at >= total)                                         \
+				break;                                                         \
+			error |= bpf_probe_read_user(&v, sizeof(v), (void *)(iov + i * sizeof(v))); \
+			__u64 take = v.length;                                                 \
+			if (take > total - at)                                                 \
+				take = total - at;                                             \
+			if (take > (BYTES))                                                    \
+				take = (BYTES);                                                \
+			asm volatile("" : "+r"(at));                                           \
+			if (at >= (BYTES))                                                     \
+				break;                                                         \
+			if (take > 0)                                                          \
+				error |= bpf_probe_read_user((void *)r + HEADER + at, take, (void *)v.base); \
+			at += take;                                                            \
+		}                                                                              \
+		finish_record(r, total, error || at < total);                                  \
+		return 0;                                                                      \
+	}
+
+/* Joins a few small buffers into one record. Returns 1 where the ring is full. */
+__noinline int copy_gathered(const struct record *head, __u64 iov, __u32 count, __u32 total)
+{
+	long error = 0;
+	__u64 at = 0;
+
+	if (!head)
+		return 1;
+	asm volatile("" : "+r"(total));
+	if (total == 0 || total > GATHER_BYTES)
+		return 1;
+	GATHER_CLASS(256)
+	GATHER_CLASS(512)
+	GATHER_CLASS(1024)
+	GATHER_CLASS(2048)
+	GATHER_CLASS(GATHER_BYTES)
+	return 1;
+}
+
+/* The pieces of one call: a buffer, or the buffers of an iovec, one piece for each round. */
+struct pieces {
+	struct record *head;
+	struct socket_state *state;
+	__u64 iov;              /* the next entry of the iovec */
+	__u64 base;             /* what is left of the current buffer */
+	__u64 length;
+	__u64 left;             /* what is left of the call */
+	__u32 count;            /* entries of the iovec that were not looked at */
+	__u32 direction;
+};
+
+static long next_piece(__u64 round, struct pieces *p)
+{
+	__u32 take;
+
+	if (p->left == 0)
+		return 1;
+	if (p->length == 0) {
+		struct user_iovec v;
+
+		if (p->count == 0)
+			return 1;
+		p->count--;
+		if (bpf_probe_read_user(&v, sizeof(v), (void *)p->iov))
+			return 1;
+		p->iov += sizeof(v);
+		p->base = v.base;
+		p->length = v.length;
+		return 0;
+	}
+	take = p->length < LARGEST_CHUNK ? p->length : LARGEST_CHUNK;
+	if (take > p->left)
+		take = p->left;
+	p->head->drops = p->state->drops[p->direction & 1];
+	if (copy_piece(p->head, p->base, take)) {
+		__sync_fetch_and_add(&p->state->drops[p->direction & 1], 1);
+		count_full(take);
+	} else {
+		count_emitted(take);
+	}
+	p->head->offset += take;
+	p->base += take;
+	p->length -= take;
+	p->left -= take;
+	return 0;
+}
+
+/* A record that says only that bytes passed. */
+static __always_inline void emit_gap(struct record *head, struct socket_state *state, __u64 bytes, __u8 cause)
+{
+	struct record *r;
+	struct counters *c = counters();
+
+	if (c)
+		c->gap_bytes += bytes;
+	r = bpf_ringbuf_reserve(&data_ring, HEADER, 0);
+	if (!r) {
+		__sync_fetch_and_add(&state->drops[head->direction & 1], 1);
+		count_full(bytes);
+		return;
+	}
+	__builtin_memcpy(r, head, HEADER);
+	r->kind = RECORD_GAP;
+	r->cause = cause;
+	r->missing = bytes;
+	r->length = 0;
+	bpf_ringbuf_submit(r, 0);
+}
+
+#endif

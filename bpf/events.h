@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * What goes from the kernel to user space: the only definition of it. The offsets that TypeScript uses are generated from
+ * this file (make layout). Every record explains itself, so that the loss of one never makes another unreadable.
+ */
+#ifndef POLYTAP_EVENTS_H
+#define POLYTAP_EVENTS_H
+
+enum record_kind {
+	RECORD_DATA = 1,     /* payload follows the header */
+	RECORD_GAP = 2,      /* `missing` bytes passed without payload, see cause */
+	RECORD_WIRE = 3,     /* payload of a packet; cookie, offset and direction only */
+	RECORD_OPEN = 4,     /* control ring: an end that is not copied, for its identity */
+	RECORD_CLOSE = 5,    /* control ring: struct close_record */
+};
+
+enum record_direction {
+	DIRECTION_SEND = 0,
+	DIRECTION_RECV = 1,
+};
+
+enum record_role {
+	ROLE_UNKNOWN = 0,
+	ROLE_CLIENT = 1,
+	ROLE_SERVER = 2,
+};
+
+enum record_cause {
+	CAUSE_NONE = 0,
+	CAUSE_SENDFILE = 1,
+	CAUSE_SPLICE = 2,
+	CAUSE_IO_URING = 3,
+	CAUSE_NOT_READABLE = 4,
+	CAUSE_WIRE = 5,      /* packets bring these bytes */
+};
+
+enum record_flags {
+	FLAG_POSITION_LOCAL = 1,   /* an upper-layer protocol: positions are this socket's own count */
+	FLAG_RESET = 2,            /* close: by reset */
+	FLAG_STILL_HELD = 4,       /* close: the application still has the descriptor and may read on */
+	FLAG_LATE = 8,             /* the socket was connected before it was first seen */
+};
+
+/* Header of every record, 96 bytes. Times are CLOCK_MONOTONIC. */
+struct record {
+	__u64 cookie;
+	__u64 time_ns;
+	__u64 offset;        /* position of the first byte in its direction's stream */
+	__u32 length;        /* payload bytes that follow */
+	__u32 drops;         /* records of this direction that found no room, so far */
+	__u32 pid;
+	__u32 netns;
+	__u32 base_send;     /* sequence number of offset 0 */
+	__u32 base_recv;
+	__u16 local_port;
+	__u16 remote_port;
+	__u8 family;
+	__u8 kind;
+	__u8 role;
+	__u8 direction;
+	__u8 cause;
+	__u8 flags;
+	__u16 reserved;
+	__u32 missing;
+	__u8 local[16];      /* IPv4: the first four bytes */
+	__u8 remote[16];
+};
+
+struct close_record {
+	struct record head;
+	__u64 final_send;    /* positions after the last byte that the application's calls moved */
+	__u64 final_recv;
+	__u64 received;      /* position after the last byte that arrived */
+	__u32 drops_send;
+	__u32 drops_recv;
+};
+
+#define MAX_RULES 16
+#define MAX_RULE_PORTS 32
+#define MAX_RULE_PIDS 16
+#define COMM_BYTES 16
+
+/* One rule of `targets`: what is given must hold. */
+struct rule {
+	__u32 port_count;
+	__u32 pid_count;
+	__u32 has_comm;
+	__u32 exclude;
+	__u16 ports[MAX_RULE_PORTS];
+	__u32 pids[MAX_RULE_PIDS];
+	char comm[COMM_BYTES];
+};
+
+/* Changeable at run time; a higher generation makes every socket ask again. */
+struct targets {
+	__u32 generation;
+	__u32 rule_count;
+	struct rule rules[MAX_RULES];
+};
+
+enum vantage_mode {
+	VANTAGE_AUTO = 0,
+	VANTAGE_SERVER = 1,
+	VANTAGE_CLIENT = 2,
+	VANTAGE_BOTH = 3,
+};
+
+enum wire_mode {
+	WIRE_AUTO = 0,
+	WIRE_ALWAYS = 1,
+	WIRE_NEVER = 2,
+};
+
+/* Fixed when the object is loaded. */
+struct settings {
+	__u64 pid_ns_dev;
+	__u64 pid_ns_ino;
+	__u32 own_pid;
+	__u32 vantage;
+	__u32 wire;
+	__u32 fault_drop_one_in;   /* tests only: 0 is off */
+	__u32 fault_drop_role;
+	__u32 reserved;
+};
+
+/* Counted for the whole source. */
+struct counters {
+	__u64 records;
+	__u64 bytes;
+	__u64 ring_full_records;
+	__u64 ring_full_bytes;
+	__u64 control_full_records;
+	__u64 gap_bytes;
+	__u64 wire_records;
+	__u64 wire_bytes;
+	__u64 faults;
+};
+
+#endif

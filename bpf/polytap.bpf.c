@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+/* The eBPF half of polytap's socket tracer. One object; the parts stand in the headers, in the order in which a byte meets them. */
+#include "kernel.h"
+#include "events.h"
+#include "maps.h"
+#include "socket.h"
+#include "emit.h"
+#include "lifecycle.h"
+#include "transfer.h"
+#include "wire.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
