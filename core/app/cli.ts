@@ -53,9 +53,11 @@ program
 	.argument("<files...>", "pcap or pcapng files, gzip too")
 	.addOption(formatOption("jsonl"))
 	.option("--pretty", "the same as --format pretty")
-	.action(async (files: string[], flags: { format: Format; pretty?: true }) => {
+	.option("--join", "the files are pieces of one capture, in this order")
+	.action(async (files: string[], flags: { format: Format; pretty?: true; join?: true }) => {
 		const { read } = await import("./commands/read.js");
-		exitCode = await read({ files, format: flags.pretty === true ? "pretty" : flags.format }, stopOnSignal());
+		const format = flags.pretty === true ? "pretty" : flags.format;
+		exitCode = await read({ files, format, join: flags.join === true }, stopOnSignal());
 	});
 
 program

@@ -11,15 +11,16 @@ import { Pulse } from "../pulse.js";
 export interface ReadOptions {
 	readonly files: readonly string[];
 	readonly format: Format;
+	/** The files are pieces of one capture, in this order. Otherwise each is a capture by itself. */
+	readonly join: boolean;
 }
 
 /** Returns the exit code: that of the first file that could not be read, or 0. */
-export async function read({ files, format }: ReadOptions, stop: AbortController): Promise<number> {
+export async function read({ files, format, join }: ReadOptions, stop: AbortController): Promise<number> {
 	let exit = 0;
-	for (const file of files) {
+	for (const capture of join ? [files] : files.map((file) => [file])) {
 		if (stop.signal.aborted) break;
-		// Each file by itself: its times and its connections have nothing to do with those of the next one.
-		for (const failure of await readFile(file, format, stop)) {
+		for (const failure of await readCapture(capture, format, stop)) {
 			say(formatNotice("error", failure));
 			exit ||= exitCodeOf(failure);
 		}
@@ -27,10 +28,14 @@ export async function read({ files, format }: ReadOptions, stop: AbortController
 	return exit;
 }
 
-async function readFile(file: string, format: Format, stop: AbortController): Promise<readonly Notice[]> {
-	const name = basename(file);
+async function readCapture(
+	files: readonly string[],
+	format: Format,
+	stop: AbortController,
+): Promise<readonly Notice[]> {
+	const name = basename(files[0] ?? "");
 	const config = await makeConfig({
-		sources: { [SOURCE]: { type: "pcap", files: [file] } },
+		sources: { [SOURCE]: { type: "pcap", files } },
 		sinks: { stdout: { ...stdoutSink(format), queue: { when_full: "block" } } },
 	});
 	const named = { ...config, sources: config.sources.map((source) => ({ ...source, name })) };
