@@ -95,6 +95,8 @@ struct rule {
 struct targets {
 	__u32 generation;
 	__u32 rule_count;
+	__u32 ports_only;          /* no rule asks for a process: both ends of a connection get the same answer */
+	__u32 reserved;
 	struct rule rules[MAX_RULES];
 };
 

@@ -8,6 +8,7 @@
 static __always_inline void on_established(struct sock *sk, struct tcp_sock *tp, int old_state)
 {
 	struct socket_state *state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	struct targets *targets;
 
 	if (!state)
 		return;
@@ -17,6 +18,10 @@ static __always_inline void on_established(struct sock *sk, struct tcp_sock *tp,
 	/* nothing was sent or received: both streams begin at the next number */
 	state->head.base_send = tp->write_seq;
 	state->head.base_recv = tp->rcv_nxt - (__u32)tp->bytes_received;
+	/* where no rule asks for a process, a client can know before its first byte that the server's end is copied */
+	targets = current_targets();
+	if (targets && targets->ports_only && state->head.role == ROLE_SERVER && is_target(&state->head))
+		add_server_end(&state->head);
 }
 
 static __always_inline void on_closed(struct sock *sk, struct tcp_sock *tp, struct socket_state *state, int old_state)

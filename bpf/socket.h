@@ -174,28 +174,41 @@ static __always_inline int server_is_copied(const struct record *r)
 	return bpf_map_lookup_elem(&server_ends, &key) != NULL;
 }
 
-static __always_inline void decide(struct socket_state *state, __u32 generation)
+static __always_inline int is_same_host(const struct record *r)
+{
+	const __u64 *local = (const __u64 *)r->local;
+	const __u64 *remote = (const __u64 *)r->remote;
+
+	return is_loopback(r) || (local[0] == remote[0] && local[1] == remote[1]);
+}
+
+static __always_inline void add_server_end(const struct record *r)
+{
+	struct end_key key;
+	__u8 one = 1;
+
+	server_end(&key, r);
+	bpf_map_update_elem(&server_ends, &key, &one, BPF_ANY);
+}
+
+static __always_inline void decide(struct socket_state *state, struct targets *targets)
 {
 	struct record *r = &state->head;
 	__u8 verdict = VERDICT_IGNORE;
 
-	state->generation = generation;
+	state->generation = targets->generation;
 	if (r->pid != settings.own_pid && is_target(r)) {
 		verdict = VERDICT_COPY;
 		if (settings.vantage == VANTAGE_SERVER && r->role == ROLE_CLIENT)
 			verdict = VERDICT_IDENTITY;
 		if (settings.vantage == VANTAGE_CLIENT && r->role == ROLE_SERVER)
 			verdict = VERDICT_IDENTITY;
-		if (settings.vantage == VANTAGE_AUTO && r->role == ROLE_CLIENT && server_is_copied(r))
+		if (settings.vantage == VANTAGE_AUTO && r->role == ROLE_CLIENT &&
+		    (server_is_copied(r) || (targets->ports_only && is_same_host(r))))
 			verdict = VERDICT_IDENTITY;
 	}
-	if (verdict == VERDICT_COPY && r->role == ROLE_SERVER) {
-		struct end_key key;
-		__u8 one = 1;
-
-		server_end(&key, r);
-		bpf_map_update_elem(&server_ends, &key, &one, BPF_ANY);
-	}
+	if (verdict == VERDICT_COPY && r->role == ROLE_SERVER)
+		add_server_end(r);
 	if (verdict == VERDICT_COPY && settings.wire == WIRE_ALWAYS)
 		state->wire = 1;
 	if (verdict == VERDICT_COPY && settings.wire == WIRE_AUTO && bpf_map_lookup_elem(&bufferless, &r->pid))
@@ -203,12 +216,11 @@ static __always_inline void decide(struct socket_state *state, __u32 generation)
 	state->verdict = verdict;
 }
 
-static __always_inline __u32 targets_generation(void)
+static __always_inline struct targets *current_targets(void)
 {
 	__u32 zero = 0;
-	struct targets *targets = bpf_map_lookup_elem(&targets_map, &zero);
 
-	return targets ? targets->generation : 0;
+	return bpf_map_lookup_elem(&targets_map, &zero);
 }
 
 /* tells user space who this end is, once, where its bytes are not copied */

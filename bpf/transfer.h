@@ -131,7 +131,7 @@ static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u3
 	struct user_buffers buffers;
 	struct tcp_sock *tp;
 	struct record head;
-	__u32 generation;
+	struct targets *targets;
 
 	if (ret <= 0 || (flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)))
 		return 0;
@@ -143,9 +143,11 @@ static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u3
 	state = state_of(sk, tp);
 	if (!state)
 		return 0;
-	generation = targets_generation();
-	if (state->generation != generation)
-		decide(state, generation);
+	targets = current_targets();
+	if (!targets)
+		return 0;
+	if (state->generation != targets->generation)
+		decide(state, targets);
 	/* another end may have come to be copied since */
 	if (state->verdict == VERDICT_COPY && settings.vantage == VANTAGE_AUTO && state->head.role == ROLE_CLIENT &&
 	    server_is_copied(&state->head))

@@ -77,7 +77,6 @@ int on_egress(struct __sk_buff *skb)
 	struct packet packet = {};
 	__u8 byte;
 	__be32 sequence;
-	__be16 length;
 	__u32 at, total;
 
 	if (!sk)

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+/* Prints the layout of events.h as assembly comments, for `make layout`. Never linked, never loaded. */
+#include <linux/types.h>
+#include "events.h"
+
+#define VALUE(NAME, EXPRESSION) asm volatile("/*->" #NAME " %0*/" ::"i"(EXPRESSION))
+#define FIELD(STRUCT, NAME) VALUE(STRUCT##_##NAME, __builtin_offsetof(struct STRUCT, NAME))
+
+void layout(void)
+{
+	VALUE(record_SIZE, sizeof(struct record));
+	FIELD(record, cookie);
+	FIELD(record, time_ns);
+	FIELD(record, offset);
+	FIELD(record, length);
+	FIELD(record, drops);
+	FIELD(record, pid);
+	FIELD(record, netns);
+	FIELD(record, base_send);
+	FIELD(record, base_recv);
+	FIELD(record, local_port);
+	FIELD(record, remote_port);
+	FIELD(record, family);
+	FIELD(record, kind);
+	FIELD(record, role);
+	FIELD(record, direction);
+	FIELD(record, cause);
+	FIELD(record, flags);
+	FIELD(record, missing);
+	FIELD(record, local);
+	FIELD(record, remote);
+	VALUE(close_record_SIZE, sizeof(struct close_record));
+	FIELD(close_record, final_send);
+	FIELD(close_record, final_recv);
+	FIELD(close_record, received);
+	FIELD(close_record, drops_send);
+	FIELD(close_record, drops_recv);
+	VALUE(rule_SIZE, sizeof(struct rule));
+	FIELD(rule, port_count);
+	FIELD(rule, pid_count);
+	FIELD(rule, has_comm);
+	FIELD(rule, exclude);
+	FIELD(rule, ports);
+	FIELD(rule, pids);
+	FIELD(rule, comm);
+	VALUE(targets_SIZE, sizeof(struct targets));
+	FIELD(targets, generation);
+	FIELD(targets, rule_count);
+	FIELD(targets, ports_only);
+	FIELD(targets, rules);
+	VALUE(settings_SIZE, sizeof(struct settings));
+	FIELD(settings, pid_ns_dev);
+	FIELD(settings, pid_ns_ino);
+	FIELD(settings, own_pid);
+	FIELD(settings, vantage);
+	FIELD(settings, wire);
+	FIELD(settings, fault_drop_one_in);
+	FIELD(settings, fault_drop_role);
+	VALUE(counters_SIZE, sizeof(struct counters));
+	VALUE(MAX_RULES, MAX_RULES);
+	VALUE(MAX_RULE_PORTS, MAX_RULE_PORTS);
+	VALUE(MAX_RULE_PIDS, MAX_RULE_PIDS);
+	VALUE(RECORD_DATA, RECORD_DATA);
+	VALUE(RECORD_GAP, RECORD_GAP);
+	VALUE(RECORD_WIRE, RECORD_WIRE);
+	VALUE(RECORD_OPEN, RECORD_OPEN);
+	VALUE(RECORD_CLOSE, RECORD_CLOSE);
+	VALUE(ROLE_UNKNOWN, ROLE_UNKNOWN);
+	VALUE(ROLE_CLIENT, ROLE_CLIENT);
+	VALUE(ROLE_SERVER, ROLE_SERVER);
+	VALUE(FLAG_POSITION_LOCAL, FLAG_POSITION_LOCAL);
+	VALUE(FLAG_RESET, FLAG_RESET);
+	VALUE(FLAG_STILL_HELD, FLAG_STILL_HELD);
+	VALUE(FLAG_LATE, FLAG_LATE);
+}

@@ -1,0 +1,189 @@
+import { closeSync, existsSync, openSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type HostContext, PolytapError, type SourceHost } from "../../core/index.js";
+import { errno, libbpf, type Pointer, view } from "./libbpf.js";
+import type { EbpfOptions } from "./options.js";
+import * as layout from "./record-layout.js";
+import { type EbpfHostState, PROGRESS_BYTES } from "./shared.js";
+import { targetsBytes } from "./targets.js";
+
+const EPERM = 1;
+const VANTAGES = ["auto", "server", "client", "both"] as const;
+const WIRES = ["auto", "always", "never"] as const;
+/** Counters of the kernel side, in the order of `struct counters`. */
+const COUNTERS = [
+	"kernel_records",
+	"kernel_bytes",
+	"ring_full_records",
+	"ring_full_bytes",
+	"control_ring_full_records",
+	"gap_bytes",
+	"wire_records",
+	"wire_bytes",
+	"test_fault_records",
+] as const;
+
+/** The main-thread half: loads and attaches the BPF programs and keeps them, whatever becomes of workers. */
+export class EbpfHost implements SourceHost {
+	readonly #options: EbpfOptions;
+	readonly #context: HostContext;
+	#object: Pointer = null;
+	#countersFd = -1;
+	#targetsFd = -1;
+	#generation = 1;
+	readonly #links: Pointer[] = [];
+
+	constructor(options: EbpfOptions, context: HostContext) {
+		this.#options = options;
+		this.#context = context;
+	}
+
+	async open(): Promise<EbpfHostState> {
+		const { ring_bytes, control_ring_bytes } = this.#options;
+		const bpf = libbpf();
+		bpf.silence(null);
+		const path = objectPath();
+		this.#object = bpf.openFile(path, null);
+		if (this.#object === null) throw loadError(`${path} could not be read`);
+		this.#writeSettings();
+		bpf.setMaxEntries(this.#map("data_ring"), ring_bytes);
+		bpf.setMaxEntries(this.#map("control_ring"), control_ring_bytes);
+		if (bpf.load(this.#object) !== 0) throw loadError("the kernel did not take the BPF object");
+		this.#countersFd = bpf.mapFd(this.#map("counters_map"));
+		this.#targetsFd = bpf.mapFd(this.#map("targets_map"));
+		this.setTargets(this.#options);
+		for (const name of ["on_state", "on_send", "on_recv"]) this.#attach(name);
+		if (this.#options.wire !== "never") this.#attachWire();
+		return {
+			dataFd: bpf.mapFd(this.#map("data_ring")),
+			dataBytes: ring_bytes,
+			controlFd: bpf.mapFd(this.#map("control_ring")),
+			controlBytes: control_ring_bytes,
+			progress: new SharedArrayBuffer(PROGRESS_BYTES),
+		};
+	}
+
+	/** Replaces the rules; every socket is asked again at its next call. */
+	setTargets({ targets }: Pick<EbpfOptions, "targets">): void {
+		const value = targetsBytes(targets, this.#generation++);
+		if (libbpf().update(this.#targetsFd, new Uint8Array(4), value, 0) !== 0)
+			throw loadError("the targets could not be written");
+	}
+
+	async close(): Promise<void> {
+		const bpf = this.#object === null ? null : libbpf();
+		for (const link of this.#links.splice(0)) bpf?.destroyLink(link);
+		if (this.#object !== null) bpf?.closeObject(this.#object);
+		this.#object = null;
+		this.#countersFd = -1;
+	}
+
+	counters(): Readonly<Record<string, number>> {
+		const totals: Record<string, number> = {};
+		if (this.#countersFd < 0) return totals;
+		const bpf = libbpf();
+		const cpus = bpf.possibleCpus();
+		const values = new Uint8Array(cpus * layout.COUNTERS_BYTES);
+		if (bpf.lookup(this.#countersFd, new Uint8Array(4), values) !== 0) return totals;
+		const cells = new BigUint64Array(values.buffer);
+		const width = layout.COUNTERS_BYTES / 8;
+		COUNTERS.forEach((name, index) => {
+			let sum = 0;
+			for (let cpu = 0; cpu < cpus; cpu++) sum += Number(cells[cpu * width + index]);
+			totals[name] = sum;
+		});
+		return totals;
+	}
+
+	#map(name: string): Pointer {
+		const map = libbpf().findMap(this.#object, name);
+		if (map === null) throw loadError(`the BPF object has no map ${name}`);
+		return map;
+	}
+
+	#attach(name: string): void {
+		const bpf = libbpf();
+		const link = bpf.attach(this.#program(name));
+		if (link === null) throw loadError(`${name} could not be attached`);
+		this.#links.push(link);
+	}
+
+	/** Without a cgroup v2 hierarchy only what has no user buffer stays a named gap. */
+	#attachWire(): void {
+		const root = cgroup2Mount();
+		if (root === null) {
+			this.#context.diagnostics.warn("BPF_UNSUPPORTED", "no cgroup2 mount: sendfile and splice will be gaps");
+			return;
+		}
+		const fd = openSync(root, "r");
+		const link = libbpf().attachCgroup(this.#program("on_egress"), fd);
+		closeSync(fd);
+		if (link === null)
+			this.#context.diagnostics.warn("BPF_UNSUPPORTED", "packets are out of reach: sendfile and splice will be gaps");
+		else this.#links.push(link);
+	}
+
+	#program(name: string): Pointer {
+		const program = libbpf().findProgram(this.#object, name);
+		if (program === null) throw loadError(`the BPF object has no program ${name}`);
+		return program;
+	}
+
+	#writeSettings(): void {
+		const { vantage, wire, test_fault_drop_one_in, test_fault_drop_end } = this.#options;
+		const pointer = libbpf().initialValue(this.#map(".rodata.settings"), [0]);
+		const settings = new DataView(view(pointer, layout.SETTINGS_BYTES));
+		const namespace = statSync("/proc/self/ns/pid", { bigint: true });
+		settings.setBigUint64(layout.SETTINGS_PID_NS_DEV, kernelDevice(namespace.dev), true);
+		settings.setBigUint64(layout.SETTINGS_PID_NS_INO, namespace.ino, true);
+		settings.setUint32(layout.SETTINGS_OWN_PID, process.pid, true);
+		settings.setUint32(layout.SETTINGS_VANTAGE, VANTAGES.indexOf(vantage), true);
+		settings.setUint32(layout.SETTINGS_WIRE, WIRES.indexOf(wire), true);
+		settings.setUint32(layout.SETTINGS_FAULT_DROP_ONE_IN, test_fault_drop_one_in, true);
+		const end = test_fault_drop_end === "client" ? layout.ROLE_CLIENT : layout.ROLE_SERVER;
+		settings.setUint32(layout.SETTINGS_FAULT_DROP_ROLE, end, true);
+	}
+}
+
+/** Where the build puts the compiled object, beside the compiled sources. Throws BPF_OBJECT_MISSING. */
+export function objectPath(): string {
+	const path = fileURLToPath(new URL(`../../bpf/polytap.${process.arch}.bpf.o`, import.meta.url));
+	if (!existsSync(path))
+		throw new PolytapError(
+			"BPF_OBJECT_MISSING",
+			`there is no compiled BPF object for ${process.arch} at ${path}`,
+			"build it: npm run build:bpf (needs clang, llvm and libbpf-dev)",
+		);
+	return path;
+}
+
+/** The mount point of the cgroup v2 hierarchy, also beside version 1; null where there is none. */
+export function cgroup2Mount(): string | null {
+	const line = readFileSync("/proc/self/mounts", "utf8")
+		.split("\n")
+		.find((each) => each.split(" ")[2] === "cgroup2");
+	return line?.split(" ")[1] ?? null;
+}
+
+/** The kernel's own form of a device number: 12 bits major, 20 bits minor. */
+function kernelDevice(dev: bigint): bigint {
+	const major = (dev >> 8n) & 0xfffn;
+	const minor = (dev & 0xffn) | ((dev >> 12n) & 0xfff00n);
+	return (major << 20n) | minor;
+}
+
+function loadError(what: string): PolytapError {
+	const code = errno();
+	if (code === EPERM)
+		return new PolytapError(
+			"BPF_NOT_PERMITTED",
+			`${what}: not permitted`,
+			"run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; polytap doctor tells more",
+		);
+	return new PolytapError("BPF_LOAD_FAILED", `${what} (errno ${code})`, "polytap doctor tells what this kernel can do");
+}
+
+/** The pid namespace that polytap runs in, as /proc names it. */
+export function pidNamespace(): string {
+	return readlinkSync("/proc/self/ns/pid");
+}

@@ -1,0 +1,17 @@
+import type { SourcePlugin } from "../../core/index.js";
+import { EbpfHost } from "./host.js";
+import { type EbpfOptions, ebpfOptions } from "./options.js";
+import type { EbpfHostState } from "./shared.js";
+import { EbpfSource } from "./source.js";
+
+const plugin: SourcePlugin<EbpfOptions> = {
+	api: 0,
+	kind: "source",
+	type: "ebpf",
+	summary: "TCP sockets of this node, from two tracepoints in the kernel",
+	config: ebpfOptions,
+	create: (_options, context) => new EbpfSource(context.host as EbpfHostState),
+	host: (options, context) => new EbpfHost(options, context),
+};
+
+export default plugin;

@@ -1,0 +1,112 @@
+/**
+ * Every native function that polytap calls, with its signature. koffi cannot check a signature: a wrong one crashes, so they
+ * all stand here and the end-to-end tests call each one.
+ */
+import koffi from "koffi";
+import { PolytapError } from "../../core/index.js";
+
+/** A native pointer. Opaque; null is NULL. */
+export type Pointer = object | null;
+
+type Call<A extends readonly unknown[], R> = (...args: A) => R;
+
+interface Native {
+	openFile: Call<[path: string, options: null], Pointer>;
+	load: Call<[object: Pointer], number>;
+	closeObject: Call<[object: Pointer], void>;
+	findMap: Call<[object: Pointer, name: string], Pointer>;
+	mapFd: Call<[map: Pointer], number>;
+	setMaxEntries: Call<[map: Pointer, entries: number], number>;
+	initialValue: Call<[map: Pointer, size: [number]], Pointer>;
+	findProgram: Call<[object: Pointer, name: string], Pointer>;
+	attach: Call<[program: Pointer], Pointer>;
+	attachCgroup: Call<[program: Pointer, cgroupFd: number], Pointer>;
+	destroyLink: Call<[link: Pointer], number>;
+	lookup: Call<[fd: number, key: Uint8Array, value: Uint8Array], number>;
+	update: Call<[fd: number, key: Uint8Array, value: Uint8Array, flags: number], number>;
+	possibleCpus: Call<[], number>;
+	majorVersion: Call<[], number>;
+	minorVersion: Call<[], number>;
+	silence: Call<[print: null], Pointer>;
+}
+
+interface System {
+	mmap: Call<[address: null, length: number, protection: number, flags: number, fd: number, offset: number], Pointer>;
+	munmap: Call<[address: Pointer, length: number], number>;
+	epollCreate: Call<[flags: number], number>;
+	epollControl: Call<[epoll: number, operation: number, fd: number, event: Uint8Array], number>;
+	/** On the thread pool. Resolves with the number of ready descriptors, -1 for an error. */
+	epollWait: (epoll: number, events: Uint8Array, maxEvents: number, timeoutMs: number) => Promise<number>;
+	close: Call<[fd: number], number>;
+}
+
+let native: Native | null = null;
+let system: System | null = null;
+
+/** Throws LIBBPF_MISSING. */
+export function libbpf(): Native {
+	if (native !== null) return native;
+	let lib: ReturnType<typeof koffi.load>;
+	try {
+		lib = koffi.load("libbpf.so.1");
+	} catch (error) {
+		throw new PolytapError(
+			"LIBBPF_MISSING",
+			"libbpf.so.1 could not be loaded",
+			"install it: apt-get install libbpf1",
+			error,
+		);
+	}
+	const bind = <F>(signature: string): F => lib.func(signature) as unknown as F;
+	native = {
+		openFile: bind("void *bpf_object__open_file(const char *path, void *options)"),
+		load: bind("int bpf_object__load(void *object)"),
+		closeObject: bind("void bpf_object__close(void *object)"),
+		findMap: bind("void *bpf_object__find_map_by_name(void *object, const char *name)"),
+		mapFd: bind("int bpf_map__fd(void *map)"),
+		setMaxEntries: bind("int bpf_map__set_max_entries(void *map, uint32_t entries)"),
+		initialValue: bind("void *bpf_map__initial_value(void *map, _Out_ size_t *size)"),
+		findProgram: bind("void *bpf_object__find_program_by_name(void *object, const char *name)"),
+		attach: bind("void *bpf_program__attach(void *program)"),
+		attachCgroup: bind("void *bpf_program__attach_cgroup(void *program, int cgroup_fd)"),
+		destroyLink: bind("int bpf_link__destroy(void *link)"),
+		lookup: bind("int bpf_map_lookup_elem(int fd, void *key, _Out_ void *value)"),
+		update: bind("int bpf_map_update_elem(int fd, void *key, void *value, uint64_t flags)"),
+		possibleCpus: bind("int libbpf_num_possible_cpus()"),
+		majorVersion: bind("uint32_t libbpf_major_version()"),
+		minorVersion: bind("uint32_t libbpf_minor_version()"),
+		silence: bind("void *libbpf_set_print(void *print)"),
+	};
+	return native;
+}
+
+export function libc(): System {
+	if (system !== null) return system;
+	const lib = koffi.load("libc.so.6");
+	const bind = <F>(signature: string): F => lib.func(signature) as unknown as F;
+	const wait = lib.func("int epoll_wait(int epoll, void *events, int max, int timeout)");
+	system = {
+		mmap: bind("void *mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)"),
+		munmap: bind("int munmap(void *address, size_t length)"),
+		epollCreate: bind("int epoll_create1(int flags)"),
+		epollControl: bind("int epoll_ctl(int epoll, int operation, int fd, void *event)"),
+		epollWait: (epoll, events, maxEvents, timeoutMs) =>
+			new Promise((resolve) => {
+				wait.async(epoll, events, maxEvents, timeoutMs, (error: unknown, ready: number) =>
+					resolve(error === null || error === undefined ? ready : -1),
+				);
+			}),
+		close: bind("int close(int fd)"),
+	};
+	return system;
+}
+
+/** `errno` of the last native call. */
+export function errno(): number {
+	return koffi.errno();
+}
+
+/** Native memory as an ArrayBuffer, without a copy. It must stay mapped for as long as anybody reads it. */
+export function view(pointer: Pointer, bytes: number): ArrayBuffer {
+	return koffi.view(pointer, bytes) as ArrayBuffer;
+}

@@ -1,0 +1,67 @@
+import { z } from "../../core/index.js";
+
+const ports = z.array(z.int().min(1).max(65_535)).min(1).max(32);
+
+const targetRule = z
+	.strictObject({
+		ports: ports.optional().describe("The server's port of a connection, whichever end is on this node."),
+		pids: z
+			.array(z.int().min(1))
+			.min(1)
+			.max(16)
+			.optional()
+			.describe("Processes, by id in polytap's own pid namespace."),
+		name: z
+			.string()
+			.min(1)
+			.max(15)
+			.optional()
+			.describe("The process name (`comm`) of the thread that uses the socket."),
+		exclude: z.boolean().default(false).describe("What this rule matches is never captured, whatever other rules say."),
+	})
+	.refine((rule) => rule.ports !== undefined || rule.pids !== undefined || rule.name !== undefined, {
+		message: "a rule needs at least one of ports, pids, name",
+	});
+
+export const ebpfOptions = z.strictObject({
+	targets: z
+		.array(targetRule)
+		.min(1)
+		.max(16)
+		.describe("What to capture. The fields of one rule must all hold; any rule suffices; a rule with `exclude` wins."),
+	vantage: z
+		.enum(["auto", "server", "client", "both"])
+		.default("auto")
+		.describe("Which end to copy where both are on this node: `auto` copies a byte once, at the server; `both` twice."),
+	wire: z
+		.enum(["auto", "always", "never"])
+		.default("auto")
+		.describe(
+			"Packets for what has no user buffer (sendfile, splice): from a process's first such call on, always, or never.",
+		),
+	ring_bytes: z
+		.int()
+		.min(4096)
+		.max(1 << 30)
+		.refine((bytes) => (bytes & (bytes - 1)) === 0, { message: "must be a power of two" })
+		.default(8_388_608)
+		.describe("Size of the payload ring that kernel and polytap share, bytes, a power of two."),
+	control_ring_bytes: z
+		.int()
+		.min(4096)
+		.max(1 << 28)
+		.refine((bytes) => (bytes & (bytes - 1)) === 0, { message: "must be a power of two" })
+		.default(1_048_576)
+		.describe("Size of the ring for opens and closes, bytes, a power of two."),
+	test_fault_drop_one_in: z
+		.int()
+		.min(0)
+		.default(0)
+		.describe("For tests of polytap itself: throw away one record in this many, without counting it as lost. 0: none."),
+	test_fault_drop_end: z
+		.enum(["client", "server"])
+		.default("client")
+		.describe("For tests of polytap itself: the end whose records are thrown away."),
+});
+
+export type EbpfOptions = z.infer<typeof ebpfOptions>;

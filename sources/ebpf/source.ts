@@ -1,0 +1,156 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { CaptureEvent, CaptureSource } from "../../core/index.js";
+import { KernelClock } from "./clock.js";
+import { libc } from "./libbpf.js";
+import { Processes } from "./processes.js";
+import * as layout from "./record-layout.js";
+import { Ring } from "./ring.js";
+import { type EbpfHostState, Progress } from "./shared.js";
+import { Translator } from "./translator.js";
+
+const BATCH_EVENTS = 1024;
+/** Between two looks at a ring that had something. */
+const BUSY_MS = 1;
+/** So many looks without a record, then we sleep until the kernel wakes us. */
+const IDLE_LOOKS = 20;
+const IDLE_WAIT_MS = 100;
+const EPOLLIN = 1;
+const EPOLL_CTL_ADD = 1;
+const EPOLL_EVENT_BYTES = 12;
+
+/** The worker half: maps the rings that the host made and drains them in place. */
+export class EbpfSource implements CaptureSource {
+	readonly #state: EbpfHostState;
+	readonly #progress: Progress;
+	readonly #clock = new KernelClock();
+	readonly #translator: Translator;
+	#data: Ring | null = null;
+	#control: Ring | null = null;
+	#epoll = -1;
+	#records = 0;
+	#skipped = { records: 0, bytes: 0 };
+
+	constructor(state: EbpfHostState) {
+		this.#state = state;
+		this.#progress = new Progress(state.progress);
+		this.#translator = new Translator(new Processes(), this.#clock);
+	}
+
+	async open(): Promise<void> {
+		const { dataFd, dataBytes, controlFd, controlBytes } = this.#state;
+		this.#data = new Ring(dataFd, dataBytes);
+		this.#control = new Ring(controlFd, controlBytes);
+		const system = libc();
+		this.#epoll = system.epollCreate(0);
+		for (const fd of [dataFd, controlFd]) {
+			const event = Buffer.alloc(EPOLL_EVENT_BYTES);
+			event.writeUInt32LE(EPOLLIN);
+			system.epollControl(this.#epoll, EPOLL_CTL_ADD, fd, event);
+		}
+	}
+
+	async *batches(signal: AbortSignal): AsyncIterable<readonly CaptureEvent[]> {
+		const data = this.#data;
+		const control = this.#control;
+		if (data === null || control === null) return;
+		const left = this.#skipUnfinished(data);
+		if (left !== null) yield [left];
+		let idle = 0;
+		for (;;) {
+			const isLast = signal.aborted;
+			// what the control ring holds now happened after what the payload ring will show: payload goes first
+			control.refresh();
+			const controlLimit = control.limit;
+			data.refresh();
+			const from = data.position;
+			let any = false;
+			let isDrained = false;
+			while (!isDrained) {
+				const batch: CaptureEvent[] = [];
+				this.#translator.startBatch();
+				isDrained = this.#drain(data, batch);
+				if (batch.length === 0) break;
+				any = true;
+				this.#progress.batchEnd = data.position;
+				yield batch;
+				data.release();
+			}
+			data.release();
+			const isBehind = data.position < data.limit;
+			if (!isBehind) any = (yield* this.#controls(control, controlLimit)) || any;
+			if (isLast && !isBehind) return;
+			this.#clock.follow();
+			if (any) {
+				idle = 0;
+				// a ring that filled up this much must be looked at again at once
+				if (data.position - from < data.size >> 3 && !signal.aborted) await sleep(BUSY_MS);
+			} else if (++idle < IDLE_LOOKS) await sleep(BUSY_MS);
+			else if (!signal.aborted) await this.#wait();
+		}
+	}
+
+	async close(): Promise<void> {
+		this.#data?.unmap();
+		this.#control?.unmap();
+		if (this.#epoll >= 0) libc().close(this.#epoll);
+		this.#data = null;
+		this.#control = null;
+		this.#epoll = -1;
+	}
+
+	counters(): Readonly<Record<string, number>> {
+		return {
+			records: this.#records,
+			bytes_seen: this.#translator.bytesSeen,
+			wire_bytes_orphaned: this.#translator.bytesOrphaned,
+			wire_records_duplicate: this.#translator.recordsDuplicate,
+			sockets_open: this.#translator.openSockets,
+			restart_records_skipped: this.#skipped.records,
+			restart_bytes_skipped: this.#skipped.bytes,
+		};
+	}
+
+	/** True when there is nothing more to take now. */
+	#drain(data: Ring, batch: CaptureEvent[]): boolean {
+		const translator = this.#translator;
+		while (batch.length < BATCH_EVENTS) {
+			const at = data.next();
+			if (at < 0) return true;
+			this.#records++;
+			translator.payload(data, at, batch);
+		}
+		return false;
+	}
+
+	*#controls(control: Ring, limit: number): Generator<readonly CaptureEvent[], boolean> {
+		const batch: CaptureEvent[] = [];
+		const nowMs = Date.now();
+		control.limit = limit;
+		for (let at = control.next(); at >= 0; at = control.next()) this.#translator.control(control, at, batch, nowMs);
+		control.release();
+		if (this.#translator.hasClosing) this.#translator.expire(nowMs, batch);
+		if (batch.length === 0) return false;
+		yield batch;
+		return true;
+	}
+
+	/** The worker before us did not come back from a batch: it is not tried again, and what it held is counted. */
+	#skipUnfinished(data: Ring): CaptureEvent | null {
+		const end = this.#progress.batchEnd;
+		if (end <= data.consumed) return null;
+		data.limit = end;
+		let bytes = 0;
+		let events = 0;
+		for (let at = data.next(); at >= 0; at = data.next()) {
+			events++;
+			bytes += data.words[(at + layout.RECORD_LENGTH) >>> 2]!;
+		}
+		data.release();
+		this.#skipped = { records: events, bytes };
+		return { kind: "loss", bytes, events, cause: "source-lost" };
+	}
+
+	async #wait(): Promise<void> {
+		await libc().epollWait(this.#epoll, Buffer.alloc(EPOLL_EVENT_BYTES * 2), 2, IDLE_WAIT_MS);
+	}
+}
