@@ -161,7 +161,8 @@ async function windowOn(origin: ByteOrigin): Promise<FileWindow> {
 
 /** What the user is told when nothing of a file can be read. */
 function unreadable(path: string, error: unknown): PolytapError {
-	const known = error instanceof PolytapError ? error : null;
 	const reason = error instanceof Error ? error.message : String(error);
-	return new PolytapError(known?.code ?? "CAPTURE_UNREADABLE", `${path}: ${reason}`, known?.hint ?? null, error);
+	const known = error instanceof PolytapError ? error : null;
+	const code = known?.code === "CAPTURE_UNSUPPORTED" ? known.code : "CAPTURE_UNREADABLE";
+	return new PolytapError(code, `${path}: ${reason}`, known?.hint ?? null, error);
 }
