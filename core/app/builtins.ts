@@ -5,7 +5,10 @@
 import type { PluginModules } from "./plugins.js";
 
 export const BUILTINS: PluginModules = {
-	sources: [{ name: "pcap", module: here("../../sources/pcap/index.js") }],
+	sources: [
+		{ name: "ebpf", module: here("../../sources/ebpf/index.js") },
+		{ name: "pcap", module: here("../../sources/pcap/index.js") },
+	],
 	/** In the order in which they are asked whether a connection is theirs. */
 	parsers: [],
 	sinks: [
