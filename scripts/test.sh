@@ -30,7 +30,7 @@ generated_is_fresh() {
 	done
 }
 
-# AVA says `12 tests passed`, `1 test failed`, `1 uncaught exception` and so on at the end.
+# AVA marks each test that passed, and says `1 test failed`, `1 uncaught exception` and so on at the end.
 suite() {
 	title "$1"
 	shift
@@ -39,7 +39,7 @@ suite() {
 		echo $? >"$log.status"
 	} | tee "$log"
 	counts=$(awk '
-		/^ *[0-9]+ tests? passed$/ { passed += $1 }
+		/^ *✔ / { passed++ }
 		/^ *[0-9]+ (tests?|known failures?|hooks?) failed$/ { failed += $1 }
 		/^ *[0-9]+ (uncaught exceptions?|unhandled rejections?)$/ { failed += $1 }
 		/^ *[0-9]+ tests? remained pending/ { failed += $1 }

@@ -5,6 +5,9 @@ import { join } from "node:path";
 import test from "ava";
 import { asWriteError, isBrokenPipe, Permanent, Retryable, writeFully } from "../../../core/index.js";
 
+/** Beyond any limit: a number that was just closed may be somebody else's by now. */
+const NEVER_OPEN = 2 ** 30;
+
 test("writes the range that it is given", async (t) => {
 	const folder = mkdtempSync(join(tmpdir(), "polytap-write-"));
 	const fd = openSync(join(folder, "x"), "w");
@@ -22,7 +25,7 @@ test("errors as delivery understands them", async (t) => {
 	closeSync(fd);
 	t.true(asWriteError(noSpace) instanceof Retryable);
 	t.false(isBrokenPipe(noSpace));
-	const closed = await writeFully(fd, Buffer.from("x")).catch((error: unknown) => error);
+	const closed = await writeFully(NEVER_OPEN, Buffer.from("x")).catch((error: unknown) => error);
 	t.true(asWriteError(closed) instanceof Permanent);
 	const broken = asWriteError(Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
 	t.true(broken instanceof Permanent);
