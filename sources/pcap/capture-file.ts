@@ -2,7 +2,7 @@ import { open } from "node:fs/promises";
 import { PolytapError } from "../../core/index.js";
 import { recognise } from "./capture-format.js";
 import type { EventBatch } from "./event-batch.js";
-import { type ByteOrigin, FileOrigin, FileWindow } from "./file-window.js";
+import { type ByteOrigin, FileOrigin, FileWindow, WINDOW_BYTES } from "./file-window.js";
 import { GunzipOrigin } from "./gunzip-origin.js";
 import type { PacketDecoder } from "./packet-decoder.js";
 import { type CaptureFormat, RawPacket } from "./raw-packet.js";
@@ -39,19 +39,22 @@ export class CaptureFile {
 	 * of a kind that is not read.
 	 */
 	static async open(path: string): Promise<CaptureFile> {
-		let origin: ByteOrigin;
 		try {
-			origin = new FileOrigin(await open(path, "r"));
+			return await CaptureFile.from(new FileOrigin(await open(path, "r")));
 		} catch (error) {
 			throw unreadable(path, error);
 		}
+	}
+
+	/** Owns `origin`, and closes it where it rejects. `windowBytes`, of which at least 4, are read at once. */
+	static async from(origin: ByteOrigin, windowBytes: number = WINDOW_BYTES): Promise<CaptureFile> {
 		try {
-			const file = new CaptureFile(await windowOn(origin));
+			const file = new CaptureFile(await windowOn(origin, windowBytes));
 			await file.#recognise();
 			return file;
 		} catch (error) {
 			await origin.close();
-			throw unreadable(path, error);
+			throw error;
 		}
 	}
 
@@ -146,7 +149,7 @@ export class CaptureFile {
 	}
 }
 
-async function windowOn(origin: ByteOrigin): Promise<FileWindow> {
+async function windowOn(origin: ByteOrigin, windowBytes: number): Promise<FileWindow> {
 	const buffer = new Uint8Array(MAGIC_BYTES);
 	let length = 0;
 	while (length < MAGIC_BYTES) {
@@ -155,8 +158,8 @@ async function windowOn(origin: ByteOrigin): Promise<FileWindow> {
 		length += read;
 	}
 	const start = buffer.subarray(0, length);
-	if (start[0] !== 0x1f || start[1] !== 0x8b) return new FileWindow(origin, start);
-	return new FileWindow(new GunzipOrigin(origin, start), new Uint8Array(0));
+	if (start[0] !== 0x1f || start[1] !== 0x8b) return new FileWindow(origin, start, windowBytes);
+	return new FileWindow(new GunzipOrigin(origin, start), new Uint8Array(0), windowBytes);
 }
 
 /** What the user is told when nothing of a file can be read. */

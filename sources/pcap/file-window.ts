@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 
 /** Large enough that a read costs nothing, small enough for the processor's cache. */
-const WINDOW_BYTES = 1 << 20;
+export const WINDOW_BYTES = 1 << 20;
 
 /** Where bytes of a file come from, in order. */
 export interface ByteOrigin {
@@ -29,7 +29,7 @@ export class FileOrigin implements ByteOrigin {
 
 /** A moving window on a file: what is between `at` and `end` of `bytes` was read and not used yet. */
 export class FileWindow {
-	bytes = new Uint8Array(WINDOW_BYTES);
+	bytes: Uint8Array<ArrayBuffer>;
 	/** May lie behind `end` after something was skipped. */
 	at = 0;
 	end = 0;
@@ -37,9 +37,10 @@ export class FileWindow {
 	#base = 0;
 	readonly #origin: ByteOrigin;
 
-	/** `start` was read from `origin` already. */
-	constructor(origin: ByteOrigin, start: Uint8Array) {
+	/** `start` was read from `origin` already. `bytes` is how much is read at once; it grows where one record is larger. */
+	constructor(origin: ByteOrigin, start: Uint8Array, bytes: number) {
 		this.#origin = origin;
+		this.bytes = new Uint8Array(bytes);
 		this.bytes.set(start);
 		this.end = start.length;
 	}
