@@ -10,7 +10,7 @@ export const BUILTINS: PluginModules = {
 		{ name: "pcap", module: here("../../sources/pcap/index.js") },
 	],
 	/** In the order in which they are asked whether a connection is theirs. */
-	parsers: [],
+	parsers: [{ name: "http/1.1", module: here("../../parsers/http1/index.js") }],
 	sinks: [
 		{ name: "console", module: here("../../sinks/console/index.js") },
 		{ name: "jsonl", module: here("../../sinks/jsonl/index.js") },
