@@ -12,7 +12,7 @@ const SLOTS = 1024;
 export class HeadCache {
 	readonly #slots: (Http1Head | null)[] = Array.from({ length: SLOTS }, () => null);
 	#buffer: ArrayBufferLike | null = null;
-	#view = new DataView(new ArrayBuffer(0));
+	#view: DataView = new DataView(new ArrayBuffer(0));
 
 	/** True where the head's bytes stand in `bytes` at `at`. */
 	isAt(head: Http1Head, bytes: Uint8Array, at: number): boolean {
