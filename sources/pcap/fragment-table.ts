@@ -83,7 +83,7 @@ export class FragmentTable {
 		return null;
 	}
 
-	/** What still waits is lost: a new capture begins, or this one is over. */
+	/** What still waits is lost. */
 	clear(): void {
 		while (this.#datagrams.size > 0) this.#loseOldest();
 	}

@@ -7,7 +7,7 @@ export const pcapConfig = z.strictObject({
 		.array(z.string().min(1))
 		.min(1)
 		.describe(
-			"Packet captures to read, in this order: pcap or pcapng, gzip too. Several are one capture in pieces: connections go on from one file to the next.",
+			"Packet captures to read, in this order: pcap or pcapng, gzip too. Several are one capture in pieces: connections go on from one file to the next, unless that one begins earlier.",
 		),
 	max_connections: z
 		.int()

@@ -8,6 +8,9 @@ import type { RawPacket } from "./raw-packet.js";
 import { TcpTracker } from "./tcp-tracker.js";
 import { UdpTracker } from "./udp-tracker.js";
 
+/** The files of one capture may overlap by so much. */
+const MAX_OVERLAP_US = 1_000_000;
+
 export interface DecoderLimits {
 	readonly maxConnections: number;
 	readonly udpIdleUs: number;
@@ -24,6 +27,8 @@ export class PacketDecoder {
 	readonly #tcp: TcpTracker;
 	readonly #udp: UdpTracker;
 	readonly #unknownLinkTypes = new Set<number>();
+	#isNewFile = false;
+	#nowUs = 0;
 
 	constructor(batch: EventBatch, counters: PcapCounters, { maxConnections, udpIdleUs }: DecoderLimits) {
 		let conns = 0;
@@ -64,14 +69,24 @@ export class PacketDecoder {
 		else counters.skippedTransport++;
 	}
 
+	/** The next packet is the first one of a file. */
+	nextFile(): void {
+		this.#isNewFile = true;
+	}
+
 	/** Packet time has come so far: what was silent for too long is over. */
 	advance(nowUs: number): void {
+		if (this.#isNewFile) {
+			this.#isNewFile = false;
+			// pieces of one capture follow each other; this one is from another time
+			if (nowUs < this.#nowUs - MAX_OVERLAP_US) this.#clear();
+		}
+		this.#nowUs = nowUs;
 		this.#tcp.advance(nowUs);
 		this.#udp.advance(nowUs);
 	}
 
-	/** What comes next is another capture: everything ends. */
-	clear(): void {
+	#clear(): void {
 		this.#tcp.clear();
 		this.#udp.clear();
 		this.#fragments.clear();

@@ -7,7 +7,7 @@ import { PcapCounters } from "./pcap-counters.js";
 
 /**
  * Reads packet captures. Several files are one capture in pieces, as tcpdump rotates them: connections go on from one to
- * the next. A file that is cut off or damaged gives everything before the damage and a warning; one that is no capture at
+ * the next, unless that one begins earlier. A file that is cut off or damaged gives everything before the damage and a warning; one that is no capture at
  * all ends the source.
  */
 export class PcapSource implements CaptureSource {
@@ -40,6 +40,7 @@ export class PcapSource implements CaptureSource {
 			if (signal.aborted) return;
 			const file = (this.#file ??= await CaptureFile.open(path));
 			this.#counters.files++;
+			this.#decoder.nextFile();
 			for (;;) {
 				const pause = file.decode(batch, this.#decoder);
 				if (!batch.isEmpty) {

@@ -224,6 +224,13 @@ test("several files are one capture: a connection goes on in the next one", asyn
 	t.deepEqual(story(events), STORY);
 });
 
+test("a file that begins earlier is another capture: what was open ends", async (t) => {
+	const later = new Talk({ startUs: START_US + 60_000_000 }).handshake().say("client", "one").packets;
+	const earlier = new Talk().handshake().say("client", "two").packets;
+	const { events } = await readCapture([pcap(later), pcap(earlier)]);
+	t.deepEqual(story(events), [STORY[0], "bytes 1 0 0 one", "close 1", STORY[0]?.replace("1", "2"), "bytes 2 0 0 two"]);
+});
+
 test("a file larger than memory is given, packets across the borders of what is read", async (t) => {
 	const long = new Talk().handshake();
 	const sizes: number[] = [];
