@@ -203,6 +203,20 @@ live("both ends captured: one record with two observers", (t) =>
 	}),
 );
 
+for (const end of ["client", "server"] as const) {
+	live(`both ends captured, 1 % of the ${end}'s records thrown away: the other end heals every hole`, (t) =>
+		withScope(async (scope) => {
+			const source = { test_fault_drop_one_in: 100, test_fault_drop_end: end };
+			const { reports, dropped } = await bothEnds(scope, source);
+			t.true(dropped > 100, `only ${dropped} records thrown away`);
+			for (const report of reports) {
+				t.is(problemsIn(report), "");
+				t.true(report.logged >= 48, `only ${report.logged} requests`);
+			}
+		}),
+	);
+}
+
 live("killed under load: clients see nothing of it", (t) =>
 	withScope(async (scope) => {
 		const nginx = await startNginx(scope);
@@ -285,7 +299,7 @@ async function bothEnds(scope: Parameters<typeof startNginx>[0], source: Readonl
 		const vantages = exchange.observedBy.map(({ vantage }) => vantage).sort();
 		if (exchange.outcome === "ok" && vantages.join() !== "client,server") alone.push(`${id}: ${vantages.join()}`);
 	});
-	return { reports, alone, totals };
+	return { reports, alone, dropped: totals.sources.node?.counters.test_fault_records ?? 0 };
 }
 
 async function findRecord(path: string, id: string): Promise<Exchange | null> {
