@@ -1,4 +1,5 @@
-/** `polytap doctor`: what this machine can do. */
+/** `polytap doctor`: what this kernel and this user can do, which mode is chosen, and the exact fix for what is missing. */
+import { type EbpfReport, probe } from "../../../sources/ebpf/probe.js";
 
 export interface Diagnosis {
 	readonly text: string;
@@ -7,7 +8,23 @@ export interface Diagnosis {
 }
 
 export async function doctor(json: boolean): Promise<Diagnosis> {
-	const report = { node: process.version, platform: `${process.platform} ${process.arch}` };
-	const text = json ? `${JSON.stringify(report, null, "\t")}\n` : `Node.js ${report.node} on ${report.platform}\n`;
-	return { text, exitCode: 0 };
+	const ebpf = await probe();
+	const report = { node: process.version, platform: `${process.platform} ${process.arch}`, ebpf };
+	const text = json ? `${JSON.stringify(report, null, "\t")}\n` : readable(report);
+	return { text, exitCode: ebpf.mode === null ? 3 : 0 };
+}
+
+function readable({ node, platform, ebpf }: { node: string; platform: string; ebpf: EbpfReport }): string {
+	const lines = [`Node.js ${node} on ${platform}`, "", "eBPF"];
+	const width = Math.max(...ebpf.checks.map(({ name }) => name.length));
+	for (const { name, ok, detail, fix } of ebpf.checks) {
+		lines.push(`  ${ok ? "ok  " : "FAIL"} ${name.padEnd(width)}  ${detail}`);
+		if (!ok && fix !== null) lines.push(`       ${" ".repeat(width)}  fix: ${fix}`);
+	}
+	lines.push("", `mode: ${ebpf.mode ?? "none"} (${ebpf.reason})`);
+	if (ebpf.mode !== null)
+		lines.push(
+			`sends without a user buffer: ${ebpf.wire === null ? "named gaps" : "filled from packets (cgroup-skb)"}`,
+		);
+	return `${lines.join("\n")}\n`;
 }
