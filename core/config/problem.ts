@@ -61,7 +61,7 @@ function describe(issue: Issue, schema: z.ZodType, value: unknown, base: Path): 
 		case "invalid_key":
 			return [{ path, atKey: true, message: issue.issues.map((one) => one.message).join("; ") }];
 		default:
-			return [{ path, atKey: false, message: `${lowerFirst(issue.message)}, got ${show(given)}` }];
+			return [{ path, atKey: false, message: lowerFirst(issue.message) + got(given) }];
 	}
 }
 
@@ -82,6 +82,11 @@ export function valueAt(value: unknown, path: Path): unknown {
 		at = (at as Record<string | number, unknown>)[step];
 	}
 	return at;
+}
+
+/** Only where it can be shown in a few words. */
+function got(value: unknown): string {
+	return typeof value === "object" ? "" : `, got ${show(value)}`;
 }
 
 function kindOf(value: unknown): string {
