@@ -96,6 +96,8 @@ export interface ParserPlugin {
 	readonly summary: string;
 	/** Promise never to write into bytes it is given. Without it the parser gets a copy. */
 	readonly readsOnly?: true;
+	/** Some typical exchanges of one connection, as latin-1 text: polytap practises on them before it says that it is ready. */
+	readonly example?: readonly { readonly from: "client" | "server"; readonly text: string }[];
 	/**
 	 * Is this protocol spoken here? Called with what was seen of both directions so far (either may be empty, together at
 	 * most 4 KiB) whenever more came, until someone says `yes` or all say `no`. Must answer `more` rather than guess from a

@@ -12,6 +12,7 @@ import { type NamedSink, Pipeline, type PipelineParts } from "./pipeline.js";
 import { type PluginModules, Plugins } from "./plugins.js";
 import type { Pulse } from "./pulse.js";
 import type { NamedSource } from "./pump.js";
+import { warmUp } from "./warm-up.js";
 import { watchedParser } from "./watched-parser.js";
 
 /** Plain data: it crosses into worker threads. */
@@ -104,6 +105,7 @@ async function makeSources(
 		);
 	// Live sources share a clock and so an engine; each recorded one has its own time.
 	const live = makeEngine();
+	if (config.sources.some((entry) => !entry.offline)) warmUp(parsers);
 	return Promise.all(
 		config.sources.map(async (entry): Promise<NamedSource> => {
 			const plugin = await new Plugins(plugins).source(entry.type);

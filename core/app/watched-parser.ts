@@ -19,7 +19,11 @@ export function watchedParser(plugin: ParserPlugin, number: number, pulse: Pulse
 		},
 		create: (context: ParserContext) => new WatchedParser(plugin.create(context), number, pulse),
 	};
-	return plugin.readsOnly === true ? { ...watched, readsOnly: true } : watched;
+	return {
+		...watched,
+		...(plugin.readsOnly === true ? { readsOnly: true as const } : {}),
+		...(plugin.example === undefined ? {} : { example: plugin.example }),
+	};
 }
 
 class WatchedParser implements ProtocolParser {

@@ -5,6 +5,7 @@
  */
 import type { ParserPlugin } from "../../core/index.js";
 import { detect } from "./detect.js";
+import { example } from "./example.js";
 import { Http1Parser } from "./http1-parser.js";
 
 const plugin: ParserPlugin = {
@@ -13,6 +14,7 @@ const plugin: ParserPlugin = {
 	protocol: "http/1.1",
 	summary: "HTTP/1.0 and HTTP/1.1",
 	readsOnly: true,
+	example,
 	detect,
 	create: (context) => new Http1Parser(context),
 };
