@@ -135,7 +135,7 @@ export class Conversation implements ParserOutput, MessageContext {
 		lane.offset = offset + data.length;
 		if (lane.phase === "parse") {
 			if (lane.carry.length === 0) {
-				this.#parse(lane, data, offset, tsUs, false);
+				if (this.#parse(lane, data, offset, tsUs, false)) this.#parseCarry(lane);
 				return;
 			}
 			this.#keep(lane, data, offset, tsUs);
@@ -355,7 +355,8 @@ export class Conversation implements ParserOutput, MessageContext {
 		this.#fromCarry = fromCarry;
 	}
 
-	#parse(lane: Lane, data: Uint8Array, offset: number, tsUs: number, fromCarry: boolean): void {
+	/** True where some was consumed and some is left: the parser may want to go on, or to wait. */
+	#parse(lane: Lane, data: Uint8Array, offset: number, tsUs: number, fromCarry: boolean): boolean {
 		this.#show(lane, offset, tsUs, fromCarry);
 		const shown = this.#plugin!.readsOnly === true ? data : Uint8Array.prototype.slice.call(data);
 		let consumed: number;
@@ -363,38 +364,40 @@ export class Conversation implements ParserOutput, MessageContext {
 			consumed = this.#parser!.data(lane.dir, shown, this);
 		} catch (error) {
 			this.#failed(error);
-			return;
+			return false;
 		}
 		if (consumed === data.length) {
 			if (fromCarry) lane.carry.consume(consumed);
 		} else if (consumed === WAIT && !this.mustProceed) {
 			if (!fromCarry) this.#keep(lane, data, offset, tsUs);
 			lane.waitDeadlineUs = this.#engine.nowUs + this.#engine.options.mergeWindowUs;
-			return;
+			return false;
 		} else if (consumed >= 0 && consumed < data.length) {
 			if (fromCarry) lane.carry.consume(consumed);
 			else this.#keep(lane, consumed === 0 ? data : data.subarray(consumed), offset + consumed, tsUs);
 		} else {
 			this.#failed(new RangeError(`data() returned ${consumed} of ${data.length}`));
-			return;
+			return false;
 		}
 		if (this.#handover !== null || this.#giveUp !== null) this.#afterParser();
 		if (consumed > 0) this.#wakeOther(lane);
+		return consumed > 0 && consumed < data.length;
 	}
 
 	#parseCarry(lane: Lane): void {
-		if (lane.carry.length > 0) this.#parse(lane, lane.carry.view(), lane.carry.offset, 0, true);
+		while (lane.carry.length > 0 && lane.phase === "parse" && lane.waitDeadlineUs === 0)
+			if (!this.#parse(lane, lane.carry.view(), lane.carry.offset, 0, true)) return;
 	}
 
 	/** A held direction goes on, whether or not the other one moved. */
 	#proceed(lane: Lane): void {
 		if (lane.waitDeadlineUs === 0) return;
 		lane.waitDeadlineUs = 0;
+		if (lane.carry.length === 0) return;
 		this.mustProceed = true;
-		this.#parseCarry(lane);
+		const goesOn = this.#parse(lane, lane.carry.view(), lane.carry.offset, 0, true);
 		this.mustProceed = false;
-		// one response that had to go on alone: the next one may be asked again
-		if (lane.phase === "parse" && lane.carry.length > 0) this.#parseCarry(lane);
+		if (goesOn) this.#parseCarry(lane);
 	}
 
 	#wakeOther(lane: Lane): void {
