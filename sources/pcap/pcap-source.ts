@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import type { CaptureEvent, CaptureSource, PolytapError, SourceContext } from "../../core/index.js";
 import { CaptureFile } from "./capture-file.js";
 import { EventBatch } from "./event-batch.js";
@@ -29,9 +30,11 @@ export class PcapSource implements CaptureSource {
 			context.diagnostics.warn("CAPTURE_UNSUPPORTED", `packets of link type ${linkType} are not decoded; skipped`);
 	}
 
-	/** Opens the first file. Rejects with `CAPTURE_UNREADABLE` or `CAPTURE_UNSUPPORTED`. */
+	/** Looks at every file, and keeps the first one open. Rejects with `CAPTURE_UNREADABLE` or `CAPTURE_UNSUPPORTED`. */
 	async open(): Promise<void> {
-		this.#file = await CaptureFile.open(this.#config.files[0] ?? "");
+		const [first = "", ...others] = this.#config.files;
+		this.#file = await CaptureFile.open(first);
+		for (const path of others) if (!(await isStream(path))) await (await CaptureFile.open(path)).close();
 	}
 
 	async *batches(signal: AbortSignal): AsyncGenerator<readonly CaptureEvent[]> {
@@ -70,4 +73,10 @@ export class PcapSource implements CaptureSource {
 		const which = this.#config.files.length > 1 ? `${path}: ` : "";
 		this.#context.diagnostics.warn(code, which + message, hint ?? undefined);
 	}
+}
+
+/** What can be read only once must not be looked at before. */
+async function isStream(path: string): Promise<boolean> {
+	const found = await stat(path).catch(() => null);
+	return found !== null && !found.isFile() && !found.isDirectory();
 }

@@ -1,6 +1,6 @@
 /** One HTTP message as both programs can tell it. */
 export interface HttpMessage {
-	/** `GET /path?query`, or a status code. */
+	/** `GET /path?query`, or a status code; empty where not even that was captured. */
 	readonly start: string;
 	/** `name: value`, in order, one byte for each character. */
 	readonly headers: readonly string[];

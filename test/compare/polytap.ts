@@ -54,8 +54,8 @@ export async function httpByPolytap(file: string, scratch: string): Promise<Map<
 			addMessage(messages, server, client, { start, headers: linesOf(interim.headers), body: Buffer.alloc(0) });
 		}
 		if (response === null) continue;
-		const status = String(response.attributes["http.response.status_code"]);
-		addMessage(messages, server, client, messageOf(response, status));
+		const status = response.attributes["http.response.status_code"] ?? "";
+		addMessage(messages, server, client, messageOf(response, String(status)));
 	}
 	return messages;
 }

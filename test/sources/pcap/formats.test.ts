@@ -1,10 +1,14 @@
+import { execFileSync } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import test from "ava";
 import { PolytapError } from "../../../core/index.js";
 import { PcapFormat } from "../../../sources/pcap/pcap-format.js";
 import { RawPacket } from "../../../sources/pcap/raw-packet.js";
 import { type Captured, Pcapng, pcap, START_US } from "./files.js";
-import { readCapture, saidIn, story } from "./reading.js";
+import { readCapture, readPaths, saidIn, sourceOn, story } from "./reading.js";
 import { Talk } from "./talk.js";
 
 const talk = (port = 40_000, startUs = START_US): Talk =>
@@ -122,11 +126,32 @@ test("what is no capture is refused", async (t) => {
 });
 
 test("a file that is not there, a folder", async (t) => {
-	const { readPaths } = await import("./reading.js");
 	for (const path of ["/nonexistent/x.pcap", "/"]) {
 		const error = await t.throwsAsync(readPaths([path]), { instanceOf: PolytapError, code: "CAPTURE_UNREADABLE" });
 		t.true(error?.message.startsWith(path));
 	}
+});
+
+test("every file is looked at before the first one is read, but not a pipe", async (t) => {
+	const folder = await mkdtemp(join(tmpdir(), "polytap-pcap-"));
+	t.teardown(() => rm(folder, { recursive: true }));
+	const [first, other, pipe] = ["first", "other", "pipe"].map((name) => join(folder, name)) as [string, string, string];
+	await writeFile(first, pcap(packets));
+	await writeFile(other, "no capture");
+	const { signal } = new AbortController();
+	for (const path of [other, join(folder, "absent")]) {
+		const source = sourceOn([first, path], {}, []);
+		const error = await t.throwsAsync(source.open(signal), { instanceOf: PolytapError, code: "CAPTURE_UNREADABLE" });
+		t.true(error?.message.startsWith(path));
+		await source.close();
+	}
+	execFileSync("mkfifo", [pipe]);
+	const [{ counters }] = await Promise.all([
+		readPaths([first, pipe]),
+		writeFile(pipe, pcap(talk(40_001, START_US + 1_000_000).packets)),
+	]);
+	t.is(counters.packets, 2 * packets.length);
+	t.is(counters.tcp_connections, 2);
 });
 
 test("formats that are not read are refused by name", async (t) => {
