@@ -30,7 +30,9 @@ export class Carry {
 		this.length -= count;
 		this.#from += count;
 		const marks = this.#marks;
-		while (marks.length > 2 && marks[2]! <= this.offset) marks.splice(0, 2);
+		let passed = 0;
+		while (passed + 2 < marks.length && marks[passed + 2]! <= this.offset) passed += 2;
+		if (passed > 0) marks.splice(0, passed);
 		if (this.length === 0) {
 			this.#from = 0;
 			if (this.#buffer.length > KEEP_BYTES) this.#buffer = EMPTY;
