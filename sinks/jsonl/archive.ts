@@ -18,14 +18,15 @@ export class Archive {
 		this.diagnostics = diagnostics;
 	}
 
-	/** `exchanges.jsonl` becomes `exchanges-20260102T030405123Z.jsonl`, with a number where that is taken. */
+	/** `exchanges.jsonl` becomes `exchanges-20260102T030405123Z.jsonl`, or the next free millisecond: names sort by age. */
 	async nameFor(path: string, now: Date): Promise<string> {
-		const stamp = now.toISOString().replaceAll(/[-:.]/g, "");
 		const extension = extname(path);
 		const stem = path.slice(0, path.length - extension.length);
-		for (let count = 0; ; count++) {
-			const name = `${stem}-${stamp}${count === 0 ? "" : `-${count}`}${extension}`;
-			if (!(await exists(name)) && !(await exists(`${name}.gz`))) return name;
+		for (let ms = now.getTime(); ; ms++) {
+			const stamp = new Date(ms).toISOString().replaceAll(/[-:.]/g, "");
+			const name = `${stem}-${stamp}${extension}`;
+			const taken = [name, `${name}.gz`, `${name}.gz.partial`];
+			if (!(await Promise.all(taken.map(exists))).includes(true)) return name;
 		}
 	}
 
@@ -40,11 +41,17 @@ export class Archive {
 	}
 
 	private async treat(path: string): Promise<void> {
-		if (this.config.gzip) {
+		// Where files are rotated faster than they are compressed, it may have been the oldest already.
+		if (this.config.gzip && (await exists(path))) {
 			// Complete under its final name or not there at all.
 			const unfinished = `${path}.gz.partial`;
-			await pipeline(createReadStream(path), createGzip(), createWriteStream(unfinished, { mode: 0o600 }));
-			await rename(unfinished, `${path}.gz`);
+			try {
+				await pipeline(createReadStream(path), createGzip(), createWriteStream(unfinished, { mode: 0o600 }));
+				await rename(unfinished, `${path}.gz`);
+			} catch (error) {
+				await rm(unfinished, { force: true });
+				throw error;
+			}
 			await rm(path);
 			this.compressed++;
 		}

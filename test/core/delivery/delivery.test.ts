@@ -47,7 +47,7 @@ test("every sink gets everything, and one that fails or hangs leaves the others 
 		options,
 	);
 	for (const exchange of numbered(50)) delivery.emit(exchange);
-	await delivery.flush(100);
+	await delivery.flush(2_000);
 	t.is(got.length, 50);
 	const counters = delivery.counters();
 	t.is(counters.good?.written, 50);
@@ -74,7 +74,7 @@ test("an exchange is released once, after the last sink is done with it", async 
 		options,
 	);
 	delivery.emit(releasable(() => released++));
-	await delivery.flush(1000);
+	await delivery.flush(60_000);
 	t.true(slowDone);
 	t.is(released, 1);
 });
@@ -88,7 +88,7 @@ test("with one sink, and with none, it is released too", async (t) => {
 		options,
 	);
 	one.emit(releasable(() => released++));
-	await one.flush(1000);
+	await one.flush(60_000);
 	t.is(released, 1);
 	new Delivery(listener).emit(releasable(() => released++));
 	t.is(released, 2);

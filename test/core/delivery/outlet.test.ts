@@ -5,6 +5,9 @@ import type { Releasable } from "../../../core/delivery/releasable.js";
 import { type Exchange, Partial as PartialWrite, Permanent, Retryable, type Sink } from "../../../core/index.js";
 import { numbered, sampleExchange } from "../sample-exchange.js";
 
+/** Never waited for in full, however busy the machine is. */
+const LONG_MS = 60_000;
+
 const options: OutletOptions = {
 	whenFull: "drop_oldest",
 	maxExchanges: 100,
@@ -44,7 +47,7 @@ test("writes all, in order, in batches", async (t) => {
 		await delay(1);
 	});
 	offer(outlet, numbered(35));
-	await outlet.flush(1000);
+	await outlet.flush(LONG_MS);
 	t.deepEqual(
 		batches.flat(),
 		numbered(35).map((exchange) => exchange.summary.operation),
@@ -78,7 +81,7 @@ test("never more writes at once than the sink wants", async (t) => {
 		3,
 	);
 	offer(outlet, numbered(80));
-	await outlet.flush(1000);
+	await outlet.flush(LONG_MS);
 	t.is(most, 3);
 });
 
@@ -88,7 +91,7 @@ test("a retryable failure is tried again, a bounded number of times", async (t) 
 		if (++calls < 3) throw new Retryable("busy");
 	});
 	offer(heals.outlet, numbered(4));
-	await heals.outlet.flush(1000);
+	await heals.outlet.flush(LONG_MS);
 	t.is(calls, 3);
 	t.is(heals.outlet.counters().written, 4);
 	t.is(heals.outlet.counters().retries, 2);
@@ -97,7 +100,7 @@ test("a retryable failure is tried again, a bounded number of times", async (t) 
 		throw new Retryable("busy");
 	});
 	offer(never.outlet, numbered(4));
-	await never.outlet.flush(1000);
+	await never.outlet.flush(LONG_MS);
 	t.is(never.outlet.counters().failed, 4);
 	t.is(never.outlet.counters().retries, 3);
 	t.deepEqual(never.told, ["s failed 4 busy"]);
@@ -111,7 +114,7 @@ test("a permanent failure, or any other exception, costs its batch only", async 
 		if (calls === 2) throw new TypeError("a bug");
 	});
 	offer(outlet, numbered(30));
-	await outlet.flush(1000);
+	await outlet.flush(LONG_MS);
 	t.is(outlet.counters().failed, 20);
 	t.is(outlet.counters().written, 10);
 	t.deepEqual(told, ["s failed 10 refused", "s failed 10 a bug"]);
@@ -122,7 +125,7 @@ test("a sink that throws at once instead of rejecting is no different", async (t
 		throw new Error("not even a promise");
 	});
 	t.notThrows(() => offer(outlet, numbered(10)));
-	await outlet.flush(1000);
+	await outlet.flush(LONG_MS);
 	t.is(outlet.counters().failed, 10);
 });
 
@@ -133,7 +136,7 @@ test("of a partial failure only the rest is tried again", async (t) => {
 		if (seen.length === 1) throw new PartialWrite("two were refused", [1, 3, 99], true);
 	});
 	offer(outlet, numbered(5));
-	await outlet.flush(1000);
+	await outlet.flush(LONG_MS);
 	t.deepEqual(seen, [
 		["0", "1", "2", "3", "4"],
 		["1", "3"],
@@ -144,7 +147,7 @@ test("of a partial failure only the rest is tried again", async (t) => {
 		throw new PartialWrite("one was refused", [0], false);
 	});
 	offer(hopeless.outlet, numbered(5));
-	await hopeless.outlet.flush(1000);
+	await hopeless.outlet.flush(LONG_MS);
 	t.is(hopeless.outlet.counters().written, 4);
 	t.is(hopeless.outlet.counters().failed, 1);
 });
@@ -163,7 +166,7 @@ test("a write that takes too long is aborted, and tried again", async (t) => {
 	offer(outlet, numbered(10));
 	await delay(5);
 	outlet.tick(performance.now() + 1000);
-	await outlet.flush(1000);
+	await outlet.flush(LONG_MS);
 	t.is(outlet.counters().timeouts, 1);
 	t.is(outlet.counters().written, 10);
 });
@@ -188,7 +191,7 @@ test("a sink that hangs for ever: offering stays cheap, memory stays bounded, al
 	t.is(outlet.queue.count, 100);
 	const started = performance.now();
 	await outlet.flush(50);
-	t.true(performance.now() - started < 2000);
+	t.true(performance.now() - started < 20_000);
 	const counters = outlet.counters();
 	t.is(counters.offered, 10_000);
 	t.is(counters.waiting, 0);
@@ -207,7 +210,7 @@ test("whoever reads a file waits for room", async (t) => {
 		most = Math.max(most, outlet.queue.count);
 		if (outlet.full) await outlet.room();
 	}
-	await outlet.flush(1000);
+	await outlet.flush(LONG_MS);
 	t.true(most <= 10);
 	t.is(outlet.counters().written, 200);
 	t.is(outlet.counters().dropped_queue_full, 0);
@@ -223,7 +226,7 @@ test("a wait before a retry does not hold up the end", async (t) => {
 	offer(outlet, numbered(10));
 	const started = performance.now();
 	await outlet.flush(50);
-	t.true(performance.now() - started < 2000);
+	t.true(performance.now() - started < 20_000);
 	const { failed = 0, dropped_at_stop = 0 } = outlet.counters();
 	t.is(failed + dropped_at_stop, 10);
 });
