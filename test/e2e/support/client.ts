@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { Agent, request } from "node:http";
 import { bodyOf, idOf } from "./body.js";
+import { pause } from "./program.js";
 
 /** What one request was, as its client knows it. */
 export interface Sent {
@@ -39,17 +40,21 @@ export class Client {
 		this.agent = new Agent({ keepAlive, maxSockets: options.connections ?? 8, scheduling: "fifo" });
 	}
 
-	/** One request on each of as many connections at once, `rounds` times. */
-	async rounds(rounds: number): Promise<void> {
+	/** One request on each of as many connections at once, `rounds` times, with `between` after each round. */
+	async rounds(rounds: number, between: () => Promise<void> = async () => {}): Promise<void> {
 		for (let round = 0; round < rounds; round++) {
+			if (round > 0) await between();
 			await Promise.all(Array.from({ length: this.options.connections ?? 8 }, () => this.one()));
 		}
 	}
 
-	/** All connections busy until `isOver`. */
-	async untilOver(isOver: () => boolean): Promise<void> {
+	/** All connections busy until `isOver`, each with a rest between two requests. */
+	async untilOver(isOver: () => boolean, restMs = 0): Promise<void> {
 		const lane = async () => {
-			while (!isOver()) await this.one();
+			while (!isOver()) {
+				await this.one();
+				if (restMs > 0) await pause(restMs);
+			}
 		};
 		await Promise.all(Array.from({ length: this.options.connections ?? 8 }, lane));
 	}

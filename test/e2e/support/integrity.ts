@@ -158,7 +158,7 @@ function firstDifference(a: Buffer, b: Buffer): number {
 function shortened(exchange: Exchange): string {
 	return JSON.stringify(exchange, (key, value: unknown) =>
 		key === "data" && typeof value === "string" && value.length > 40 ? `${value.slice(0, 40)}…` : value,
-	).slice(0, 3000);
+	).slice(0, 1600);
 }
 
 function emptyReport(name: string): LoadReport {

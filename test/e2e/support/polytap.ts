@@ -5,11 +5,14 @@ import { stringify } from "yaml";
 import type { Totals } from "../../../core/app/totals.js";
 import { Program, pause } from "./program.js";
 import type { Scope } from "./scope.js";
-import { cpuUs, type MemoryUse, memoryUse } from "./usage.js";
+import { cpuUs, isRunnable, type MemoryUse, memoryUse } from "./usage.js";
 
 /** The repository, seen from the compiled file. */
 export const REPOSITORY = fileURLToPath(new URL("../../../../", import.meta.url));
 export const CLI = join(REPOSITORY, "dist/core/app/cli.js");
+
+/** Looks at it, 50 ms apart. */
+const QUIET_LOOKS = 6;
 
 export interface PolytapOptions {
 	/** The config file's content without `version`; see `captureConfig`. */
@@ -29,7 +32,7 @@ export interface Polytap {
 	readonly pid: number;
 	cpuUs(): number;
 	memory(): MemoryUse;
-	/** Resolves when it has used no processor time to speak of for 300 ms: the backlog is worked off. */
+	/** Resolves when it has wanted no processor time to speak of for 300 ms: the backlog is worked off. */
 	settled(timeoutMs?: number): Promise<void>;
 	/** SIGTERM, and the totals it wrote. Rejects when it does not end within 60 s or wrote none. */
 	stop(): Promise<PolytapEnd>;
@@ -84,10 +87,13 @@ export async function startPolytap(scope: Scope, options: PolytapOptions): Promi
 		memory: () => memoryUse(pid),
 		async settled(timeoutMs = 30_000) {
 			const deadline = Date.now() + timeoutMs;
-			for (let before = cpuUs(pid), now = -1; Date.now() < deadline && program.isRunning; before = now) {
-				await pause(300);
-				now = cpuUs(pid);
-				if (now - before <= 30_000) return;
+			let cpu = cpuUs(pid);
+			for (let quiet = 0; quiet < QUIET_LOOKS && Date.now() < deadline && program.isRunning; ) {
+				await pause(50);
+				const now = cpuUs(pid);
+				// On a busy machine it may use nothing because it gets nothing.
+				quiet = now - cpu <= 10_000 && !isRunnable(pid) ? quiet + 1 : 0;
+				cpu = now;
 			}
 		},
 		async stop() {

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /** Linux counts processor time of a process in hundredths of a second. */
 const TICK_US = 10_000;
@@ -9,6 +9,20 @@ export function cpuUs(pid: number): number {
 	// The second field is a name in parentheses that may hold anything.
 	const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 	return (Number(fields[11]) + Number(fields[12])) * TICK_US;
+}
+
+/** True where one of its threads runs, or would if there were a processor for it. */
+export function isRunnable(pid: number): boolean {
+	for (const thread of readdirSync(`/proc/${pid}/task`)) {
+		try {
+			const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, "latin1");
+			const state = stat[stat.lastIndexOf(")") + 2];
+			if (state === "R" || state === "D") return true;
+		} catch {
+			// It ended meanwhile.
+		}
+	}
+	return false;
 }
 
 export interface MemoryUse {

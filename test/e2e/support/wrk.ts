@@ -23,6 +23,8 @@ export interface WrkIds {
 	readonly size: number;
 	/** A connection for each request. */
 	readonly close?: boolean;
+	/** Each connection rests so long between two requests; without it, as many as go. */
+	readonly restMs?: number;
 }
 
 export interface WrkResult {
@@ -72,7 +74,7 @@ function done(summary, latency, requests)
 end
 `;
 
-function idScript({ load, kind, size, close }: WrkIds, textFile: string): string {
+function idScript({ load, kind, size, close, restMs }: WrkIds, textFile: string): string {
 	const connection = close === true ? "Connection: close\\r\\n" : "";
 	const make =
 		kind === "echo"
@@ -83,7 +85,8 @@ function idScript({ load, kind, size, close }: WrkIds, textFile: string): string
 			: `
 	local n = tonumber(id) % ${STATIC_FILES}
 	return "GET /static/${size}/" .. n .. "?id=" .. id .. " HTTP/1.1\\r\\nHost: polytap\\r\\n${connection}\\r\\n"`;
-	return `
+	const rest = restMs === undefined ? "" : `function delay() return ${restMs} end`;
+	return `${rest}
 local file = io.open("${textFile}", "rb")
 local text = file:read("*a")
 file:close()
