@@ -182,7 +182,9 @@ export class Connection implements ConversationOwner {
 		this.#conversation.finish(this.#lastUs);
 		this.#emitHeld(true);
 		this.#engine.totals.connectionsClosed++;
-		if (this.#engine.options.connectionRecords || this.#conversation.opaqueReason !== null) this.#emitRecord();
+		// what nobody could parse is told at least by its bytes
+		const isParsed = this.#conversation.protocol !== null && this.#conversation.opaqueReason === null;
+		if (this.#engine.options.connectionRecords || !isParsed) this.#emitRecord();
 	}
 
 	// ---------------------------------------------------------------------------------- for the conversation
@@ -368,7 +370,7 @@ export class Connection implements ConversationOwner {
 		record.outcome = this.#endHow.includes("reset") ? "aborted" : this.#fromStart ? "ok" : "partial";
 		record.connectionSummary = {
 			operation: `${this.facts.transport} connection`,
-			result: reason ?? "",
+			result: reason ?? (protocol === "raw" ? "undetected" : ""),
 			startUs: this.#openedUs,
 			endUs: this.#lastUs,
 		};

@@ -8,6 +8,8 @@ import { type EbpfHostState, PROGRESS_BYTES } from "./shared.js";
 import { targetsBytes } from "./targets.js";
 
 const EPERM = 1;
+const EAGAIN = 11;
+const LOAD_ATTEMPTS = 5;
 const VANTAGES = ["auto", "server", "client", "both"] as const;
 const WIRES = ["auto", "always", "never"] as const;
 /** Counters of the kernel side, in the order of `struct counters`. */
@@ -42,13 +44,11 @@ export class EbpfHost implements SourceHost {
 		const { ring_bytes, control_ring_bytes } = this.#options;
 		const bpf = libbpf();
 		bpf.silence(null);
-		const path = objectPath();
-		this.#object = bpf.openFile(path, null);
-		if (this.#object === null) throw loadError(`${path} could not be read`);
-		this.#writeSettings();
-		bpf.setMaxEntries(this.#map("data_ring"), ring_bytes);
-		bpf.setMaxEntries(this.#map("control_ring"), control_ring_bytes);
-		if (bpf.load(this.#object) !== 0) throw loadError("the kernel did not take the BPF object");
+		for (let attempt = 1; !this.#load(); attempt++) {
+			// a signal that came while the verifier was at work: nothing is wrong
+			if (errno() !== EAGAIN || attempt === LOAD_ATTEMPTS) throw loadError("the kernel did not take the BPF object");
+			bpf.closeObject(this.#object);
+		}
 		this.#countersFd = bpf.mapFd(this.#map("counters_map"));
 		this.#targetsFd = bpf.mapFd(this.#map("targets_map"));
 		this.setTargets(this.#options);
@@ -93,6 +93,18 @@ export class EbpfHost implements SourceHost {
 			totals[name] = sum;
 		});
 		return totals;
+	}
+
+	#load(): boolean {
+		const { ring_bytes, control_ring_bytes } = this.#options;
+		const bpf = libbpf();
+		const path = objectPath();
+		this.#object = bpf.openFile(path, null);
+		if (this.#object === null) throw loadError(`${path} could not be read`);
+		this.#writeSettings();
+		bpf.setMaxEntries(this.#map("data_ring"), ring_bytes);
+		bpf.setMaxEntries(this.#map("control_ring"), control_ring_bytes);
+		return bpf.load(this.#object) === 0;
 	}
 
 	#map(name: string): Pointer {
