@@ -20,7 +20,7 @@ static __always_inline void on_established(struct sock *sk, struct tcp_sock *tp,
 	state->head.base_recv = tp->rcv_nxt - (__u32)tp->bytes_received;
 	/* where no rule asks for a process, a client can know before its first byte that the server's end is copied */
 	targets = current_targets();
-	if (targets && targets->ports_only && state->head.role == ROLE_SERVER && is_target(&state->head))
+	if (targets && targets->ports_only && state->head.role == ROLE_SERVER && is_target(targets, &state->head))
 		add_server_end(&state->head);
 }
 

@@ -122,30 +122,37 @@ static __always_inline int rule_holds(const struct rule *rule, const struct reco
 	return 1;
 }
 
-/* Are these endpoints wanted? A global function, so that its loops are verified once. */
-__noinline int is_target(const struct record *r)
-{
-	struct targets *targets;
-	__u32 zero = 0;
-	int wanted = 0;
-	char comm[COMM_BYTES] = {};
+struct rule_search {
+	const struct targets *targets;
+	const struct record *record;
+	char comm[COMM_BYTES];
+	int wanted;
+};
 
-	if (!r)
+static long next_rule(__u64 index, struct rule_search *search)
+{
+	const struct targets *targets = search->targets;
+
+	if (index >= MAX_RULES || index >= targets->rule_count)
+		return 1;
+	if (!rule_holds(&targets->rules[index], search->record, search->comm))
 		return 0;
-	targets = bpf_map_lookup_elem(&targets_map, &zero);
-	if (!targets)
-		return 0;
-	bpf_get_current_comm(comm, sizeof(comm));
-	for (__u32 i = 0; i < MAX_RULES; i++) {
-		if (i >= targets->rule_count)
-			break;
-		if (!rule_holds(&targets->rules[i], r, comm))
-			continue;
-		if (targets->rules[i].exclude)
-			return 0;
-		wanted = 1;
+	if (targets->rules[index].exclude) {
+		search->wanted = 0;
+		return 1;
 	}
-	return wanted;
+	search->wanted = 1;
+	return 0;
+}
+
+/* Are these endpoints wanted? Excluding rules win, so all are asked. */
+static __always_inline int is_target(const struct targets *targets, const struct record *r)
+{
+	struct rule_search search = { .targets = targets, .record = r };
+
+	bpf_get_current_comm(search.comm, sizeof(search.comm));
+	bpf_loop(MAX_RULES, next_rule, &search, 0);
+	return search.wanted;
 }
 
 static __always_inline void server_end(struct end_key *key, const struct record *r)
@@ -197,7 +204,7 @@ static __always_inline void decide(struct socket_state *state, struct targets *t
 	__u8 verdict = VERDICT_IGNORE;
 
 	state->generation = targets->generation;
-	if (r->pid != settings.own_pid && is_target(r)) {
+	if (r->pid != settings.own_pid && is_target(targets, r)) {
 		verdict = VERDICT_COPY;
 		if (settings.vantage == VANTAGE_SERVER && r->role == ROLE_CLIENT)
 			verdict = VERDICT_IDENTITY;
