@@ -10,7 +10,7 @@ import { Translator } from "./translator.js";
 
 const BATCH_EVENTS = 1024;
 /** Between two looks at a ring that had something. */
-const BUSY_MS = 1;
+const BUSY_MS = 2;
 /** So many looks without a record, then we sleep until the kernel wakes us. */
 const IDLE_LOOKS = 20;
 const IDLE_WAIT_MS = 100;
