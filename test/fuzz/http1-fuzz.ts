@@ -68,7 +68,7 @@ export function run(count: number, seed: number): Http1FuzzResult {
 
 function offer(input: Talk, shared: Map<string, unknown>, next: Numbers, result: Http1FuzzResult): void {
 	const whole = inOrder(input, shared, () => Number.POSITIVE_INFINITY, result);
-	const ends = whole.over?.replace(/^(handover: ).*/, "$1…") ?? "parsed";
+	const ends = whole.over?.replace(/^(handover: ).*/s, "$1…") ?? "parsed";
 	result.ends[ends] = (result.ends[ends] ?? 0) + 1;
 	const pieces = next() % 3 === 0 ? () => 1 : () => 1 + (next() % 40);
 	const split = inOrder(input, shared, pieces, result);
