@@ -56,6 +56,21 @@ const CASES: readonly Case[] = [
 	...SIZES.map(([size, name]) => one(`${name} file, sendfile`, "static", size, true, null)),
 ];
 
+const HEAD = [
+	"row",
+	"requests/s",
+	"answered whole",
+	"records",
+	"missing",
+	"twice",
+	"with gaps",
+	"different",
+	"unknown",
+	"lost bytes",
+	"MB on disk",
+	"peak RSS MB",
+];
+
 await main(() =>
 	withScope(async (scope) => {
 		const machine = describeMachine(REPOSITORY);
@@ -136,21 +151,6 @@ async function run(scope: Scope, load: Case, loop: OpenLoop): Promise<Result> {
 		peakRssBytes,
 	};
 }
-
-const HEAD = [
-	"row",
-	"requests/s",
-	"answered whole",
-	"records",
-	"missing",
-	"twice",
-	"with gaps",
-	"different",
-	"unknown",
-	"lost bytes",
-	"MB on disk",
-	"peak RSS MB",
-];
 
 function summary(result: Result): string[] {
 	const count = (value: number) => value.toLocaleString("en-US", { maximumFractionDigits: 0 });
