@@ -6,6 +6,7 @@
 import { stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Totals } from "../core/app/totals.js";
 import { checkIntegrity, type Load, type LoadReport } from "../test/e2e/support/integrity.js";
 import { startNginx } from "../test/e2e/support/nginx.js";
 import { captureConfig, REPOSITORY, startPolytap } from "../test/e2e/support/polytap.js";
@@ -40,6 +41,7 @@ interface Result extends LoadReport {
 	readonly bytesOnDisk: number;
 	readonly lost: Readonly<Record<string, number>>;
 	readonly peakRssBytes: number;
+	readonly totals: Totals;
 }
 
 const SIZES = [
@@ -67,6 +69,7 @@ const HEAD = [
 	"different",
 	"unknown",
 	"lost bytes",
+	"given up before the file",
 	"MB on disk",
 	"peak RSS MB",
 ];
@@ -149,6 +152,7 @@ async function run(scope: Scope, load: Case, loop: OpenLoop): Promise<Result> {
 		bytesOnDisk: (await stat(path)).size,
 		lost: Object.fromEntries(Object.entries(totals.bytes.lost).filter(([, bytes]) => bytes > 0)),
 		peakRssBytes,
+		totals,
 	};
 }
 
@@ -161,6 +165,7 @@ function summary(result: Result): string[] {
 		count(result.requestsPerSecond),
 		...[logged, records, missing, duplicates, gaps, mismatches, unexpected].map(count),
 		lost.join(", ") || "0",
+		count(result.totals.sinks.file?.counters.dropped_queue_full ?? 0),
 		count(result.bytesOnDisk / 1e6),
 		count(result.peakRssBytes / 1e6),
 	];
