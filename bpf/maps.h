@@ -42,7 +42,7 @@ struct {
 /* opens and closes, so that an overload of payload never hides them */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 20);
+	__uint(max_entries, 4 << 20);
 } control_ring SEC(".maps");
 
 struct {

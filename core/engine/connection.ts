@@ -63,7 +63,7 @@ export class Connection implements ConversationOwner {
 			new Stream(lanes[0], engine.options, startCause, engine.totals),
 			new Stream(lanes[1], engine.options, startCause, engine.totals),
 		];
-		if (!open.fromStart) for (const lane of lanes) lane.late = true;
+		if (!open.fromStart) this.#conversation.joinLate();
 	}
 
 	/** When `tick` has something to do; 0: never, as things are. */
@@ -121,11 +121,6 @@ export class Connection implements ConversationOwner {
 		const lane = this.#conversation.lanes[dir];
 		this.#endHow[dir] = event.how;
 		if (event.finalOffset === null) return;
-		if (stream.first < 0 && stream.next === 0 && !stream.isHoled && event.finalOffset > 0) {
-			// nothing was seen of this direction but its end
-			this.#unseenFrom(stream, event.finalOffset);
-			return;
-		}
 		stream.end(event.finalOffset, this.#engine.nowUs);
 		if (!stream.isHoled) this.#conversation.end(lane, event.how, event.tsUs);
 	}
@@ -285,7 +280,9 @@ export class Connection implements ConversationOwner {
 			for (const message of [req, res]) {
 				if (message === null) continue;
 				message.startUs = vantage.timeOf(message.dir, message.startOffset) ?? message.startUs;
-				message.endUs = vantage.timeOf(message.dir, message.endOffset - 1) ?? message.endUs;
+				const endedUs = vantage.timeOf(message.dir, message.endOffset - 1) ?? message.endUs;
+				// what this vantage did not see has the other one's time, which may be earlier
+				message.endUs = Math.max(endedUs, message.startUs);
 			}
 		}
 		if (sightings.length > 0) exchange.sightings = sightings;
@@ -301,12 +298,6 @@ export class Connection implements ConversationOwner {
 			any = true;
 		}
 		if (any) exchange.annotations = applied;
-	}
-
-	#unseenFrom(stream: Stream, finalOffset: number): void {
-		// how much of it was before we watched is not known to the engine: the source names losses by gaps
-		stream.next = finalOffset;
-		stream.finalOffset = finalOffset;
 	}
 
 	#learnRoles(client: Endpoint): void {

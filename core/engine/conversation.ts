@@ -125,12 +125,19 @@ export class Conversation implements ParserOutput, MessageContext {
 		return b === 0 || a < b ? a : b;
 	}
 
+	/** Neither direction begins at its first byte. */
+	joinLate(): void {
+		for (const lane of this.lanes) lane.late = true;
+		this.#pairing.requestsLost();
+	}
+
 	// ------------------------------------------------------------------------------------------------ bytes come in
 
 	bytes(lane: Lane, data: Uint8Array, offset: number, tsUs: number): void {
 		if (lane.offset < 0 && offset > 0) {
 			lane.late = true;
 			if (lane.phase === "parse") lane.phase = "resync";
+			if (lane.dir === 0) this.#pairing.requestsLost();
 		}
 		lane.offset = offset + data.length;
 		if (lane.phase === "parse") {
@@ -155,6 +162,7 @@ export class Conversation implements ParserOutput, MessageContext {
 		this.#proceed(lane);
 		lane.offset = offset + length;
 		if (lane.phase === "opaque") return;
+		if (lane.phase !== "parse") this.#messagesLost(lane);
 		if (lane.phase === "detect" || this.#parser === null) {
 			this.#skip(lane, lane.carry.length);
 			lane.late = true;
@@ -183,6 +191,10 @@ export class Conversation implements ParserOutput, MessageContext {
 			message.close(offset, tsUs, "partial");
 		}
 		lane.phase = "resync";
+		this.#messagesLost(lane);
+	}
+
+	#messagesLost(lane: Lane): void {
 		if (lane.dir === 1) this.#pairing.responsesLost();
 		else this.#pairing.requestsLost();
 	}

@@ -10,7 +10,7 @@ export class Pairing {
 	#tagged: Map<number, CapturedExchange> | null = null;
 	/** Responses were lost: the next one may belong to a later request than the oldest that waits. */
 	#realign = false;
-	/** Requests were lost: the next response may belong to one of them. */
+	/** Requests were lost, or never seen: a response may belong to one of them. Once lost, always in doubt. */
 	#requestsLost = false;
 
 	get waitingCount(): number {
@@ -50,7 +50,6 @@ export class Pairing {
 			return;
 		}
 		this.#realign = false;
-		this.#requestsLost = false;
 		const waiting = this.#waiting;
 		if (waiting.length - this.#head <= 1) {
 			// the usual case: one request at a time

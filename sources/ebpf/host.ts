@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type HostContext, PolytapError, type SourceHost } from "../../core/index.js";
+import { kernelCounters } from "./kernel-counters.js";
 import { errno, libbpf, type Pointer, view } from "./libbpf.js";
 import type { EbpfOptions } from "./options.js";
 import * as layout from "./record-layout.js";
@@ -12,19 +13,6 @@ const EAGAIN = 11;
 const LOAD_ATTEMPTS = 5;
 const VANTAGES = ["auto", "server", "client", "both"] as const;
 const WIRES = ["auto", "always", "never"] as const;
-/** Counters of the kernel side, in the order of `struct counters`. */
-const COUNTERS = [
-	"kernel_records",
-	"kernel_bytes",
-	"ring_full_records",
-	"ring_full_bytes",
-	"control_ring_full_records",
-	"gap_bytes",
-	"wire_records",
-	"wire_bytes",
-	"test_fault_records",
-] as const;
-
 /** The main-thread half: loads and attaches the BPF programs and keeps them, whatever becomes of workers. */
 export class EbpfHost implements SourceHost {
 	readonly #options: EbpfOptions;
@@ -59,6 +47,7 @@ export class EbpfHost implements SourceHost {
 			dataBytes: ring_bytes,
 			controlFd: bpf.mapFd(this.#map("control_ring")),
 			controlBytes: control_ring_bytes,
+			countersFd: this.#countersFd,
 			progress: new SharedArrayBuffer(PROGRESS_BYTES),
 		};
 	}
@@ -79,20 +68,7 @@ export class EbpfHost implements SourceHost {
 	}
 
 	counters(): Readonly<Record<string, number>> {
-		const totals: Record<string, number> = {};
-		if (this.#countersFd < 0) return totals;
-		const bpf = libbpf();
-		const cpus = bpf.possibleCpus();
-		const values = new Uint8Array(cpus * layout.COUNTERS_BYTES);
-		if (bpf.lookup(this.#countersFd, new Uint8Array(4), values) !== 0) return totals;
-		const cells = new BigUint64Array(values.buffer);
-		const width = layout.COUNTERS_BYTES / 8;
-		COUNTERS.forEach((name, index) => {
-			let sum = 0;
-			for (let cpu = 0; cpu < cpus; cpu++) sum += Number(cells[cpu * width + index]);
-			totals[name] = sum;
-		});
-		return totals;
+		return this.#countersFd < 0 ? {} : kernelCounters(this.#countersFd);
 	}
 
 	#load(): boolean {

@@ -51,7 +51,7 @@ export const ebpfOptions = z.strictObject({
 		.min(4096)
 		.max(1 << 28)
 		.refine((bytes) => (bytes & (bytes - 1)) === 0, { message: "must be a power of two" })
-		.default(1_048_576)
+		.default(4_194_304)
 		.describe("Size of the ring for opens and closes, bytes, a power of two."),
 	test_fault_drop_one_in: z
 		.int()

@@ -4,10 +4,8 @@ export interface EbpfHostState {
 	readonly dataBytes: number;
 	readonly controlFd: number;
 	readonly controlBytes: number;
-	/**
-	 * Two positions in the payload ring: where the batch that a worker is at ends, and where it began. They outlive the worker: the next one
-	 * starts behind a batch that did not come to its end.
-	 */
+	readonly countersFd: number;
+	/** What outlives a worker: the next one starts behind a batch that did not come to its end. */
 	readonly progress: SharedArrayBuffer;
 }
 
@@ -18,6 +16,7 @@ export class Progress {
 		this.#cells = new BigUint64Array(memory);
 	}
 
+	/** Where in the payload ring the batch that a worker is at ends. */
 	get batchEnd(): number {
 		return Number(Atomics.load(this.#cells, 0));
 	}
@@ -25,6 +24,15 @@ export class Progress {
 	set batchEnd(position: number) {
 		Atomics.store(this.#cells, 0, BigInt(position));
 	}
+
+	/** Lost bytes that were named with their connection, by all workers so far. */
+	get namedLoss(): number {
+		return Number(Atomics.load(this.#cells, 1));
+	}
+
+	set namedLoss(bytes: number) {
+		Atomics.store(this.#cells, 1, BigInt(bytes));
+	}
 }
 
-export const PROGRESS_BYTES = 8;
+export const PROGRESS_BYTES = 16;

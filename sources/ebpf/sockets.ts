@@ -15,6 +15,8 @@ export interface Socket {
 	readonly conn: number;
 	/** True where the socket sends what the server sends. */
 	readonly isServer: boolean;
+	/** It was open before we looked: where its streams began to be watched is known only from its first record. */
+	readonly isLate: boolean;
 	readonly send: SocketDirection;
 	readonly receive: SocketDirection;
 	/** When it may be forgotten: its close was seen, but the application could still read. 0: no close was seen. */

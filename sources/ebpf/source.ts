@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CaptureEvent, CaptureSource } from "../../core/index.js";
 import { KernelClock } from "./clock.js";
+import { kernelCounters } from "./kernel-counters.js";
 import { libc } from "./libbpf.js";
 import { Processes } from "./processes.js";
 import * as layout from "./record-layout.js";
@@ -34,6 +35,7 @@ export class EbpfSource implements CaptureSource {
 		this.#state = state;
 		this.#progress = new Progress(state.progress);
 		this.#translator = new Translator(new Processes(), this.#clock);
+		this.#translator.bytesRingFull = this.#progress.namedLoss;
 	}
 
 	async open(): Promise<void> {
@@ -72,13 +74,17 @@ export class EbpfSource implements CaptureSource {
 				if (batch.length === 0) break;
 				any = true;
 				this.#progress.batchEnd = data.position;
+				this.#progress.namedLoss = this.#translator.bytesRingFull;
 				yield batch;
 				data.release();
 			}
 			data.release();
 			const isBehind = data.position < data.limit;
 			if (!isBehind) any = (yield* this.#controls(control, controlLimit)) || any;
-			if (isLast && !isBehind) return;
+			if (isLast && !isBehind) {
+				yield* this.#unnamedLoss();
+				return;
+			}
 			this.#clock.follow();
 			if (any) {
 				idle = 0;
@@ -132,6 +138,13 @@ export class EbpfSource implements CaptureSource {
 		if (batch.length === 0) return false;
 		yield batch;
 		return true;
+	}
+
+	/** What the kernel counted as lost and no record named since, because the record that would have named it was lost too. */
+	*#unnamedLoss(): Generator<readonly CaptureEvent[], void> {
+		const { ring_full_bytes = 0, control_ring_full_records = 0 } = kernelCounters(this.#state.countersFd);
+		const bytes = ring_full_bytes - this.#translator.bytesRingFull;
+		if (bytes > 0) yield [{ kind: "loss", bytes, events: control_ring_full_records, cause: "ring-full" }];
 	}
 
 	/** The worker before us did not come back from a batch: it is not tried again, and what it held is counted. */

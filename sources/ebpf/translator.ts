@@ -9,6 +9,8 @@ import { RECORD_CAUSES, type Socket, type SocketDirection } from "./sockets.js";
 const TWO_32 = 2 ** 32;
 /** An application that still holds a closed connection gets this long to read what had arrived. */
 const HELD_MS = 1000;
+/** Sockets that are remembered at once. */
+const MAX_SOCKETS = 262_144;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -16,6 +18,8 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 export class Translator {
 	bytesSeen = 0;
 	bytesOrphaned = 0;
+	/** Of what the kernel counted as lost: bytes whose connection and position we could name. */
+	bytesRingFull = 0;
 	recordsDuplicate = 0;
 	readonly #sockets = new Map<number, Socket>();
 	/** Closed, but the application may read on. */
@@ -61,11 +65,15 @@ export class Translator {
 		const tsUs = Math.floor((words[w + 2]! + words[w + 3]! * TWO_32) / 1000) + this.#clock.offsetUs;
 		const drops = words[(at + layout.RECORD_DROPS) >>> 2]!;
 		const length = words[(at + layout.RECORD_LENGTH) >>> 2]!;
-		if (drops !== side.drops) this.#lost(socket, side, dir, offset, drops, tsUs, batch);
+		const hasDropped = drops !== side.drops;
+		if (hasDropped) this.#lost(socket, side, dir, offset, drops, tsUs, batch);
 		if (kind === layout.RECORD_GAP) {
 			const missing = words[(at + layout.RECORD_MISSING) >>> 2]!;
-			const cause = RECORD_CAUSES[bytes[at + layout.RECORD_CAUSE]!] ?? "missed";
+			let cause = RECORD_CAUSES[bytes[at + layout.RECORD_CAUSE]!] ?? "missed";
+			// packets should have brought it, and found no room
+			if (cause === "missed" && hasDropped) cause = "ring-full";
 			this.bytesSeen += missing;
+			if (cause === "ring-full") this.bytesRingFull += Math.max(0, offset + missing - Math.max(offset, side.next));
 			const from = Math.max(offset, side.next);
 			// where packets were faster, nothing is missing any more
 			if (offset + missing > from)
@@ -95,12 +103,18 @@ export class Translator {
 		const { words, bytes } = ring;
 		const cookie = words[w]! + words[w + 1]! * TWO_32;
 		const kind = bytes[at + layout.RECORD_KIND]!;
-		const socket = this.#sockets.get(cookie);
+		let socket = this.#sockets.get(cookie);
 		if (kind === layout.RECORD_OPEN) {
 			if (socket === undefined) this.#open(ring, at, cookie, batch);
 			return;
 		}
-		if (socket === undefined) return;
+		if (socket === undefined) {
+			// not one of its records found room
+			const dropped =
+				words[(at + layout.CLOSE_RECORD_DROPS_RECV) >>> 2]! + words[(at + layout.CLOSE_RECORD_DROPS_SEND) >>> 2]!;
+			if (dropped === 0) return;
+			socket = this.#open(ring, at, cookie, batch);
+		}
 		const tsUs = Math.floor((words[w + 2]! + words[w + 3]! * TWO_32) / 1000) + this.#clock.offsetUs;
 		const read64 = (offset: number): number => words[(at + offset) >>> 2]! + words[(at + offset + 4) >>> 2]! * TWO_32;
 		const flags = bytes[at + layout.RECORD_FLAGS]!;
@@ -168,11 +182,13 @@ export class Translator {
 			cookie,
 			conn: this.#free.pop() ?? this.#nextConn++,
 			isServer,
+			isLate: (bytes[at + layout.RECORD_FLAGS]! & layout.FLAG_LATE) !== 0,
 			send: { next: -1, drops: 0 },
 			receive: { next: -1, drops: 0 },
 			closeAtMs: 0,
 		};
 		this.#sockets.set(cookie, socket);
+		if (this.#sockets.size > MAX_SOCKETS) this.#forgetOldest(batch);
 		const isLocal = (bytes[at + layout.RECORD_FLAGS]! & layout.FLAG_POSITION_LOCAL) !== 0;
 		const open: OpenEvent = {
 			kind: "open",
@@ -200,7 +216,7 @@ export class Translator {
 
 	/** The kernel counted records that found no room: what is missing up to `offset` is theirs. */
 	#lost(
-		{ conn }: Socket,
+		{ conn, isLate }: Socket,
 		side: SocketDirection,
 		dir: Direction,
 		offset: number,
@@ -208,13 +224,28 @@ export class Translator {
 		tsUs: number,
 		batch: CaptureEvent[],
 	): void {
+		const cause: GapCause = "ring-full";
+		if (side.next < 0 && isLate) {
+			// where watching would have begun, only the lost record knew
+			batch.push({ kind: "loss", bytes: null, events: drops - side.drops, cause });
+			side.drops = drops;
+			return;
+		}
 		side.drops = drops;
 		const from = Math.max(0, side.next);
 		if (offset <= from) return;
-		const cause: GapCause = "ring-full";
+		this.bytesRingFull += offset - from;
 		batch.push({ kind: "gap", conn, dir, tsUs, offset: from, length: offset - from, cause });
 		this.bytesSeen += offset - from;
 		side.next = offset;
+	}
+
+	/** Its close was lost, or it is very old: there must be an end to remembering. */
+	#forgetOldest(batch: CaptureEvent[]): void {
+		const oldest = this.#sockets.values().next().value;
+		if (oldest === undefined) return;
+		this.#closing.delete(oldest);
+		this.#close(oldest, Date.now() * 1000, batch);
 	}
 
 	#close(socket: Socket, tsUs: number, batch: CaptureEvent[]): void {

@@ -124,6 +124,36 @@ test("a lost request does not shift the pairing", (t) => {
 	t.deepEqual(h.lines, ["one→a ok", "→b partial", "three→c ok"]);
 });
 
+test("the answer to a request that was lost at the very start goes to nobody else", (t) => {
+	const h = new Harness().open().gap(0, 0, 4, "ring-full").bytes(1, 0, "=a\n").bytes(0, 4, "two\n").bytes(1, 3, "=b\n");
+	h.pass(60_000).pass(60_000);
+	t.deepEqual(h.lines, ["→a partial", "two→b ok"]);
+});
+
+test("an answer that was under way at a late join goes to nobody", (t) => {
+	const h = new Harness().open(1, "server").bytes(1, 900, "=a\n").bytes(0, 500, "two\n").bytes(1, 903, "=b\n");
+	h.pass(60_000).pass(60_000);
+	t.deepEqual(h.lines, ["→a partial", "two→b ok"]);
+});
+
+test("a whole request is lost behind others: its answer is not the next one's", (t) => {
+	const h = new Harness().open();
+	for (let i = 0; i < 3; i++) h.bytes(0, i * 4, "one\n").bytes(1, i * 3, "=a\n");
+	h.bytes(1, 9, "=x\n").gap(0, 12, 4, "ring-full").bytes(0, 16, "two\n").bytes(1, 12, "=b\n").pass(60_000).pass(60_000);
+	t.deepEqual(h.lines.slice(3), ["→x partial", "two→b ok"]);
+});
+
+test("an end that comes before the other vantage's bytes waits for them", (t) => {
+	const h = new Harness().open(1, "client").open(2, "server");
+	h.bytes(0, 0, "one\n", 2)
+		.bytes(0, 0, "one\n", 1)
+		.close([4, 3], "fin", 2)
+		.bytes(1, 0, "=a\n", 1)
+		.close([4, 3], "fin", 1);
+	h.pass(60_000);
+	t.deepEqual(h.lines, ["one→a ok"]);
+});
+
 test("a close gives what waits: unanswered, aborted after a reset", (t) => {
 	const fin = new Harness().open().bytes(0, 0, "one\n").close([4, 0]);
 	t.deepEqual(fin.lines, ["one→ unanswered"]);
