@@ -37,7 +37,7 @@ enum record_cause {
 enum record_flags {
 	FLAG_POSITION_LOCAL = 1,   /* an upper-layer protocol: positions are this socket's own count */
 	FLAG_RESET = 2,            /* close: by reset */
-	FLAG_STILL_HELD = 4,       /* close: the application still has the descriptor and may read on */
+	FLAG_STILL_HELD = 4,       /* closed, and the application still has the descriptor and may read on */
 	FLAG_LATE = 8,             /* the socket was connected before it was first seen */
 };
 

@@ -12,6 +12,8 @@ static __always_inline void on_established(struct sock *sk, struct tcp_sock *tp,
 
 	if (!state)
 		return;
+	/* a socket may be connected a second time */
+	__builtin_memset(state, 0, sizeof(*state));
 	read_addresses(&state->head, sk);
 	state->head.cookie = bpf_get_socket_cookie(sk);
 	state->head.role = old_state == STATE_SYN_SENT ? ROLE_CLIENT : ROLE_SERVER;
@@ -53,14 +55,15 @@ static __always_inline void on_closed(struct sock *sk, struct tcp_sock *tp, stru
 		received--;
 	if ((__s32)(copied - received) > 0)
 		copied = received;
+	/* also for what the application reads from now on */
+	if (sk->sk_socket)
+		state->head.flags |= FLAG_STILL_HELD;
 	__builtin_memcpy(&r->head, &state->head, sizeof(r->head));
 	r->head.time_ns = bpf_ktime_get_ns();
 	r->head.kind = RECORD_CLOSE;
 	r->head.length = 0;
 	if (old_state == STATE_ESTABLISHED || sk->sk_err)
 		r->head.flags |= FLAG_RESET;
-	if (sk->sk_socket)
-		r->head.flags |= FLAG_STILL_HELD;
 	if (state->head.flags & FLAG_POSITION_LOCAL) {
 		r->final_send = state->counted[DIRECTION_SEND];
 		r->final_recv = state->counted[DIRECTION_RECV];

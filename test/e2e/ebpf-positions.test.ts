@@ -85,6 +85,42 @@ live("an application that reads a closed connection much later makes no second c
 	await capture.settle();
 	t.is(capture.flows.length, 2);
 	t.is(capture.counters().sockets_open, 0);
+	t.is(capture.counters().bytes_after_close, 2000);
+});
+
+live("an application that reads a closed connection slowly is captured to the end", async (t) => {
+	const { pair, capture } = await begin(t);
+	await pair.connect();
+	await play(pair, "c:write 100", "c:shutdown", "s:read 1000 = 100", "s:write 5000", "s:close");
+	for (let i = 0; i < 5; i++) {
+		await play(pair, "c:read 1000 = 1000");
+		await pause(HELD_MS / 2);
+	}
+	await play(pair, "c:close");
+	const [client] = bothWhole(t, capture, pair, 100, 5000);
+	await pause(HELD_MS);
+	t.true(client.isClosed);
+});
+
+live("one descriptor connected twice: two connections", async (t) => {
+	const { pair, capture } = await begin(t);
+	await pair.connect();
+	const first = pair.clientPort;
+	await play(pair, "c:write 100", "s:read 1000 = 100", "s:write 3", "c:read 3 = 3", "c:disconnect");
+	await play(pair, "s:close");
+	await pause(HELD_MS * 2);
+	const second = await pair.client.do(`reconnect 127.0.0.1 ${pair.port}`);
+	await play(pair, "s:accept = 0", "c:write 70", "s:read 100 = 70", "s:write 9", "c:read 9 = 9", "c:close", "s:close");
+	await capture.settle();
+	t.is(capture.flows.length, 4);
+	for (const role of ["client", "server"] as const) {
+		t.is(capture.flow(role, first).up.text, "0+100");
+		t.is(capture.flow(role, first).down.text, "0+3");
+		t.is(capture.flow(role, second).up.text, "0+70");
+		t.is(capture.flow(role, second).down.text, "0+9");
+		t.is(capture.flow(role, second).up.end, "fin 70");
+		t.true(capture.flow(role, first).isClosed);
+	}
 });
 
 live("a reset: final positions of what was read and sent", async (t) => {

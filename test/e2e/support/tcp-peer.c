@@ -134,12 +134,15 @@ static int do_listen(const char *text, int port)
 	return port_of(e->listener);
 }
 
-static int do_connect(const char *text, int port)
+/* `fd`: a socket that was connected before; -1: a new one */
+static int do_connect(const char *text, int port, int fd)
 {
 	struct sockaddr_storage s;
 	socklen_t length;
-	int fd = fresh(address(text, port, &s, &length));
+	int family = address(text, port, &s, &length);
 
+	if (fd < 0)
+		fd = fresh(family);
 	begin(fd, 0);
 	return connect(fd, (void *)&s, length) ? -errno : port_of(fd);
 }
@@ -332,7 +335,7 @@ static long long run(char *line)
 	long r;
 
 	sscanf(line, "%31s", word);
-	if (!strcmp(word, "listen") || !strcmp(word, "connect") || !strcmp(word, "repair"))
+	if (!strcmp(word, "listen") || strstr(word, "connect") || !strcmp(word, "repair"))
 		sscanf(line, "%*s %63s %llu %llu %llu %llu %llu", text, &a, &b, &c, &d, &f);
 	else
 		sscanf(line, "%*s %llu %llu %llu", &a, &b, &c);
@@ -346,7 +349,13 @@ static long long run(char *line)
 	if (!strcmp(word, "unlisten"))
 		return close(e->listener);
 	if (!strcmp(word, "connect"))
-		return do_connect(text, a);
+		return do_connect(text, a, -1);
+	if (!strcmp(word, "reconnect"))
+		return do_connect(text, a, e->fd);
+	if (!strcmp(word, "disconnect")) {
+		struct sockaddr none = {.sa_family = AF_UNSPEC};
+		return connect(e->fd, &none, sizeof(none)) ? -errno : 0;
+	}
 	if (!strcmp(word, "repair"))
 		return do_repair(text, a, b, c, d, f);
 	if (!strcmp(word, "repaired"))
