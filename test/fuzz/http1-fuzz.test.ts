@@ -7,7 +7,7 @@ test("broken conversations: no throw, no byte used twice, the same in pieces as 
 		t.is(result.inputs, 1500);
 		t.true(result.messages > 1500, `${result.messages} messages`);
 		t.true(result.exchanges > 300, `${result.exchanges} exchanges`);
-		t.true((result.ends.parsed ?? 0) > 300, JSON.stringify(result.ends));
+		t.true((result.ends.parsed ?? 0) > 150, JSON.stringify(result.ends));
 		t.true(result.maxCarry <= 1 << 20);
 	}
 });
