@@ -108,6 +108,7 @@ export class EbpfSource implements CaptureSource {
 		return {
 			records: this.#records,
 			bytes_seen: this.#translator.bytesSeen,
+			bytes_after_close: this.#translator.bytesAfterClose,
 			wire_bytes_orphaned: this.#translator.bytesOrphaned,
 			wire_records_duplicate: this.#translator.recordsDuplicate,
 			sockets_open: this.#translator.openSockets,

@@ -20,6 +20,8 @@ export class Translator {
 	bytesOrphaned = 0;
 	/** Of what the kernel counted as lost: bytes whose connection and position we could name. */
 	bytesRingFull = 0;
+	/** Read by an application so long after the close that the connection was forgotten. */
+	bytesAfterClose = 0;
 	recordsDuplicate = 0;
 	readonly #sockets = new Map<number, Socket>();
 	/** Closed, but the application may read on. */
@@ -55,8 +57,13 @@ export class Translator {
 				this.bytesOrphaned += words[(at + layout.RECORD_LENGTH) >>> 2]!;
 				return;
 			}
+			if ((bytes[at + layout.RECORD_FLAGS]! & layout.FLAG_STILL_HELD) !== 0) {
+				this.bytesAfterClose += words[(at + layout.RECORD_LENGTH) >>> 2]! + words[(at + layout.RECORD_MISSING) >>> 2]!;
+				return;
+			}
 			socket = this.#open(ring, at, cookie, batch);
 		}
+		if (socket.closeAtMs !== 0) this.#keepOn(socket);
 		const isReceive = bytes[at + layout.RECORD_DIRECTION] !== 0;
 		const side = isReceive ? socket.receive : socket.send;
 		// what a server receives goes from client to server
@@ -151,6 +158,13 @@ export class Translator {
 
 	get openSockets(): number {
 		return this.#sockets.size;
+	}
+
+	/** It is still being read. The set stays in the order of its deadlines. */
+	#keepOn(socket: Socket): void {
+		socket.closeAtMs = Date.now() + HELD_MS;
+		this.#closing.delete(socket);
+		this.#closing.add(socket);
 	}
 
 	#bytesEvent(): Mutable<BytesEvent> {
