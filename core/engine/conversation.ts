@@ -201,7 +201,8 @@ export class Conversation implements ParserOutput, MessageContext {
 
 	end(lane: Lane, how: "fin" | "reset" | "unknown", tsUs: number): void {
 		if (lane.endedHow !== null) return;
-		this.#proceed(lane);
+		// each round consumes something, or is the last
+		while (lane.waitDeadlineUs !== 0) this.#proceed(lane);
 		lane.endedHow = how;
 		if (this.#parser === null || lane.phase === "opaque") return;
 		this.#show(lane, Math.max(0, lane.offset), tsUs, false);
@@ -212,10 +213,12 @@ export class Conversation implements ParserOutput, MessageContext {
 			return;
 		}
 		this.#afterParser();
-		this.gapCause = how === "reset" ? "reset" : "missed";
+		// who sent it stopped in the middle
+		const wasCut = how !== "unknown";
+		this.gapCause = wasCut ? "reset" : "missed";
 		for (const message of [...lane.open]) {
 			message.bodyGap(null);
-			message.close(Math.max(0, lane.offset), tsUs, how === "reset" ? "aborted" : "partial");
+			message.close(Math.max(0, lane.offset), tsUs, wasCut ? "aborted" : "partial");
 		}
 		this.#wakeOther(lane);
 	}

@@ -22,6 +22,8 @@ export class HeadMemory {
 	#whole: Buffer<ArrayBufferLike> = EMPTY_BUFFER;
 	readonly #requests: (SeenHead | null)[] = new Array<SeenHead | null>(SLOTS).fill(null);
 	readonly #responses: (SeenHead | null)[] = new Array<SeenHead | null>(SLOTS).fill(null);
+	/** Of each slot the hash that was there last: only what comes a second time is worth a copy. */
+	readonly #once = new Int32Array(SLOTS);
 
 	/** Does `bytes` go on at `at` with exactly the bytes of `seen`? */
 	repeats(seen: SeenHead, bytes: Uint8Array, at: number): boolean {
@@ -39,14 +41,19 @@ export class HeadMemory {
 		// shorter than any head can be: `equal` and the hash read four bytes at a time
 		const isKept = length <= MAX_REMEMBERED_BYTES && length >= 16;
 		let slot = 0;
+		let mark = 0;
 		if (isKept) {
-			slot = hash(this.#view, from, length);
+			mark = hash(this.#view, from, length);
+			slot = (mark >>> 16) & (SLOTS - 1);
 			const seen = slots[slot]!;
 			if (seen !== null && seen.length === length && equal(this.#view, from, seen.view, length)) return seen;
 		}
 		const head = parseHead(this.#whole.toString("latin1", from, from + length), isResponse);
 		if ("why" in head) return head;
-		if (!isKept) return { head, length: Number.POSITIVE_INFINITY, view: EMPTY_VIEW };
+		if (!isKept || this.#once[slot] !== mark) {
+			this.#once[slot] = mark;
+			return { head, length: Number.POSITIVE_INFINITY, view: EMPTY_VIEW };
+		}
 		const copy = new ArrayBuffer(length);
 		new Uint8Array(copy).set(bytes.subarray(at, end));
 		const seen = { head, length, view: new DataView(copy) };
@@ -87,5 +94,5 @@ function hash(view: DataView<ArrayBufferLike>, from: number, length: number): nu
 	h = Math.imul((h >>> 15) ^ h ^ view.getUint32(from + quarter), 0x85ebca6b);
 	h = Math.imul((h >>> 13) ^ h ^ view.getUint32(from + quarter * 2), 0xc2b2ae35);
 	h = Math.imul((h >>> 15) ^ h ^ view.getUint32(from + length - 12), 0x9e3779b1);
-	return (h >>> 16) & (SLOTS - 1);
+	return h;
 }

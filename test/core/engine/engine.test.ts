@@ -162,6 +162,18 @@ test("a close gives what waits: unanswered, aborted after a reset", (t) => {
 	t.deepEqual(reset.exchanges[0]!.response!.body.gaps, [{ from: 2, to: null, cause: "reset" }]);
 });
 
+test("a message that its sender ended in the middle is aborted", (t) => {
+	const h = new Harness().open().bytes(0, 0, "one\n").bytes(1, 0, "=a 9\nxx").close([4, 7], "fin");
+	t.deepEqual(h.lines, ["one→a aborted"]);
+	t.deepEqual(h.exchanges[0]!.response!.body.gaps, [{ from: 2, to: null, cause: "reset" }]);
+	t.is(h.counters.bytes_missing, 0);
+});
+
+test("responses that are held when the connection ends all come out", (t) => {
+	const h = new Harness().open().bytes(1, 0, "=a\n").bytes(1, 3, "=b\n=c\n").close([0, 9]);
+	t.deepEqual(h.lines, ["→a partial", "→b partial", "→c partial"]);
+});
+
 test("a close with a final offset names the bytes at the end that never came", (t) => {
 	const h = new Harness().open().bytes(0, 0, "one\n").bytes(1, 0, "=a 9\nxx").close([4, 14]).pass(60_000);
 	t.deepEqual(h.exchanges[0]!.response!.body.gaps, [{ from: 2, to: 9, cause: "missed" }]);
