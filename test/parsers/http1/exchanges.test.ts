@@ -152,7 +152,7 @@ const SCRIPTS: readonly Script[] = [
 			[0, get("/c")],
 			[1, response("Content-Length: 10\r\n", "part")],
 		],
-		lines: ["GET /c→200 partial"],
+		lines: ["GET /c→200 aborted"],
 		bodies: [["", "part"]],
 	},
 	{
