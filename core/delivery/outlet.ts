@@ -31,6 +31,9 @@ const LONGEST_RETRY_MS = 30_000;
 /** How long one write may keep the source waiting. A page cache takes a batch in less. */
 const WORTH_WAITING_MS = 4;
 
+/** A queue that holds more than this part of its limits is deep. */
+const DEEP = 4;
+
 /** What a write that was told to stop gets to do so. */
 const LAST_GRACE_MS = 200;
 
@@ -69,7 +72,8 @@ export class Outlet {
 	offer(exchange: Exchange): void {
 		this.offered++;
 		this.queue.push(exchange);
-		if (!this.scheduled && this.behind) this.schedule();
+		// a whole batch goes out at once: what is serialised now need not live on
+		if (this.behind && this.underWay < this.sink.maxInFlight) this.drain();
 	}
 
 	/** Called every 10 ms or so: sends what is not a full batch yet, ends writes that take too long, reports drops. */
@@ -99,6 +103,7 @@ export class Outlet {
 	 * one is not waited for again until its write is over.
 	 */
 	async breathe(): Promise<void> {
+		if (!this.isDeep) return;
 		const nowMs = performance.now();
 		let leftMs = 0;
 		for (const write of this.writes) leftMs = Math.max(leftMs, write.startedMs + WORTH_WAITING_MS - nowMs);
@@ -109,6 +114,12 @@ export class Outlet {
 		});
 		await Promise.race([this.change(), late]);
 		clearTimeout(timer);
+	}
+
+	/** True where so much waits that it costs more than waiting. */
+	private get isDeep(): boolean {
+		const { queue, options } = this;
+		return queue.count * DEEP > options.maxExchanges || queue.bytes * DEEP > options.maxBytes;
 	}
 
 	/** True where whoever reads a file should wait before it offers more. */

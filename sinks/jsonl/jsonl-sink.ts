@@ -3,6 +3,7 @@ import {
 	type Exchange,
 	isBrokenPipe,
 	Partial,
+	Retryable,
 	type Sink,
 	type SinkContext,
 	writeFully,
@@ -30,10 +31,25 @@ export interface Output {
 	counters(): Readonly<Record<string, number>>;
 }
 
+/** Serialised records that wait for their turn at the file. */
+interface Prepared {
+	readonly chunks: readonly { readonly buffer: Buffer; readonly length: number }[];
+	/** Indexes of records that cannot be written. */
+	readonly failed: readonly number[];
+}
+
+/**
+ * Serialises a batch at once, in the call, so that its exchanges live no longer than they must; the file takes one batch after
+ * the other.
+ */
 export class JsonlSink implements Sink {
-	readonly maxInFlight = 1;
+	readonly maxInFlight = 4;
 	private readonly output: Output;
-	private buffer: Buffer | null = null;
+	private readonly free: Buffer[] = [];
+	private last: Promise<void> = Promise.resolve();
+	private waiting = 0;
+	/** A batch failed: those behind it must not overtake it, so they fail too and come again in order. */
+	private isBroken = false;
 	private bytesWritten = 0;
 
 	constructor(config: JsonlConfig, context: SinkContext) {
@@ -45,50 +61,81 @@ export class JsonlSink implements Sink {
 	}
 
 	async write(batch: readonly Exchange[]): Promise<void> {
+		const prepared = this.prepare(batch);
+		this.waiting++;
+		const turn = this.last.then(() => this.put(prepared));
+		this.last = turn.then(
+			() => this.done(prepared, false),
+			() => this.done(prepared, true),
+		);
+		await turn;
+		if (prepared.failed.length > 0) throw new Partial("records that cannot be written as JSON", prepared.failed, false);
+	}
+
+	async close(): Promise<void> {
+		await this.last;
+		this.free.length = 0;
+		await this.output.close();
+	}
+
+	counters(): Readonly<Record<string, number>> {
+		return { bytes_written: this.bytesWritten, ...this.output.counters() };
+	}
+
+	private prepare(batch: readonly Exchange[]): Prepared {
+		const chunks: { buffer: Buffer; length: number }[] = [];
 		const failed: number[] = [];
+		let buffer = this.free.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
+		let at = 0;
+		for (let index = 0; index < batch.length; index++) {
+			let end = serialise(batch[index]!, buffer, at);
+			while (end === -1) {
+				if (at > 0) {
+					chunks.push({ buffer, length: at });
+					buffer = this.free.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
+					at = 0;
+				} else if (buffer.length >= LARGEST_RECORD_BYTES) {
+					end = null;
+					break;
+				} else {
+					// for one large record; the usual buffer is kept for the others
+					this.recycle(buffer);
+					buffer = Buffer.allocUnsafeSlow(buffer.length * 2);
+				}
+				end = serialise(batch[index]!, buffer, at);
+			}
+			if (end === null) failed.push(index);
+			else at = end;
+		}
+		chunks.push({ buffer, length: at });
+		return { chunks, failed };
+	}
+
+	private async put({ chunks }: Prepared): Promise<void> {
+		if (this.isBroken) throw new Retryable("an earlier batch was not written");
 		let bytes = 0;
 		try {
 			await this.output.begin();
-			let buffer = this.buffer ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
-			this.buffer = buffer;
-			let at = 0;
-			for (let index = 0; index < batch.length; index++) {
-				let end = serialise(batch[index]!, buffer, at);
-				while (end === -1) {
-					if (at > 0) {
-						await this.output.write(buffer, at);
-						bytes += at;
-						at = 0;
-					} else if (buffer.length >= LARGEST_RECORD_BYTES) {
-						end = null;
-						break;
-					} else {
-						// Only for this batch: `this.buffer` stays as it is.
-						buffer = Buffer.allocUnsafeSlow(buffer.length * 2);
-					}
-					end = serialise(batch[index]!, buffer, at);
-				}
-				if (end === null) failed.push(index);
-				else at = end;
+			for (const { buffer, length } of chunks) {
+				if (length > 0) await this.output.write(buffer, length);
+				bytes += length;
 			}
-			if (at > 0) await this.output.write(buffer, at);
-			bytes += at;
 			await this.output.commit();
 		} catch (error) {
 			if (!isBrokenPipe(error)) await this.output.rollback();
 			throw asWriteError(error);
 		}
 		this.bytesWritten += bytes;
-		if (failed.length > 0) throw new Partial("records that cannot be written as JSON", failed, false);
 	}
 
-	async close(): Promise<void> {
-		this.buffer = null;
-		await this.output.close();
+	private done({ chunks }: Prepared, hasFailed: boolean): void {
+		for (const { buffer } of chunks) this.recycle(buffer);
+		this.waiting--;
+		this.isBroken = this.waiting > 0 && (this.isBroken || hasFailed);
 	}
 
-	counters(): Readonly<Record<string, number>> {
-		return { bytes_written: this.bytesWritten, ...this.output.counters() };
+	private recycle(buffer: Buffer): void {
+		if (buffer.length === CHUNK_BYTES && this.free.length <= this.maxInFlight) this.free.push(buffer);
 	}
 }
 
