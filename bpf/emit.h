@@ -12,24 +12,22 @@
 #define GATHER_BUFFERS 8
 #define GATHER_BYTES 8192
 
-static __always_inline void count_emitted(__u32 bytes)
+/* the next record of this direction that finds room says how much did not before it */
+static __always_inline void count_full(struct socket_state *state, __u32 direction, __u32 bytes)
 {
 	struct counters *c = counters();
 
-	if (c) {
-		c->records++;
-		c->bytes += bytes;
-	}
-}
-
-static __always_inline void count_full(__u32 bytes)
-{
-	struct counters *c = counters();
-
+	__sync_fetch_and_add(&state->lost[direction & 1], bytes);
 	if (c) {
 		c->ring_full_records++;
 		c->ring_full_bytes += bytes;
 	}
+}
+
+static __always_inline void count_emitted(struct socket_state *state, const struct record *head)
+{
+	if (head->lost)
+		__sync_fetch_and_add(&state->lost[head->direction & 1], -head->lost);
 }
 
 /* what could not be read after all is a gap of that size */
@@ -38,11 +36,8 @@ static __always_inline void finish_record(struct record *r, __u32 length, long e
 	if (error) {
 		r->kind = RECORD_GAP;
 		r->cause = CAUSE_NOT_READABLE;
-		r->missing = length;
-		r->length = 0;
-	} else {
-		r->length = length;
 	}
+	r->length = length;
 	bpf_ringbuf_submit(r, 0);
 }
 
@@ -97,11 +92,9 @@ full:
 			return 1;                                                              \
 		__builtin_memcpy(r, head, HEADER);                                             \
 		for (__u32 i = 0; i < GATHER_BUFFERS; i++) {                                   \
-			struct user_iovec v;                                                   \
 			if (i >= count || at >= total)                                         \
 				break;                                                         \
-			error |= bpf_probe_read_user(&v, sizeof(v), (void *)(iov + i * sizeof(v))); \
-			__u64 take = v.length;                                                 \
+			__u64 take = v[i].length;                                              \
 			if (take > total - at)                                                 \
 				take = total - at;                                             \
 			if (take > (BYTES))                                                    \
@@ -110,7 +103,7 @@ full:
 			if (at >= (BYTES))                                                     \
 				break;                                                         \
 			if (take > 0)                                                          \
-				error |= bpf_probe_read_user((void *)r + HEADER + at, take, (void *)v.base); \
+				error |= bpf_probe_read_user((void *)r + HEADER + at, take, (void *)v[i].base); \
 			at += take;                                                            \
 		}                                                                              \
 		finish_record(r, total, error || at < total);                                  \
@@ -120,15 +113,18 @@ full:
 /* Joins a few small buffers into one record. Returns 1 where the ring is full. */
 __noinline int copy_gathered(const struct record *head, __u64 iov, __u32 count, __u32 total)
 {
-	long error = 0;
+	struct user_iovec v[GATHER_BUFFERS];
+	long error;
 	__u64 at = 0;
 
 	if (!head)
 		return 1;
-	asm volatile("" : "+r"(total));
-	if (total == 0 || total > GATHER_BYTES)
+	asm volatile("" : "+r"(total), "+r"(count));
+	if (total == 0 || total > GATHER_BYTES || count == 0 || count > GATHER_BUFFERS)
 		return 1;
+	error = bpf_probe_read_user(v, count * sizeof(v[0]), (void *)iov);
 	GATHER_CLASS(256)
+	GATHER_CLASS(384)
 	GATHER_CLASS(512)
 	GATHER_CLASS(1024)
 	GATHER_CLASS(2048)
@@ -170,13 +166,11 @@ static long next_piece(__u64 round, struct pieces *p)
 	take = p->length < LARGEST_CHUNK ? p->length : LARGEST_CHUNK;
 	if (take > p->left)
 		take = p->left;
-	p->head->drops = p->state->drops[p->direction & 1];
-	if (copy_piece(p->head, p->base, take)) {
-		__sync_fetch_and_add(&p->state->drops[p->direction & 1], 1);
-		count_full(take);
-	} else {
-		count_emitted(take);
-	}
+	p->head->lost = p->state->lost[p->direction & 1];
+	if (copy_piece(p->head, p->base, take))
+		count_full(p->state, p->direction, take);
+	else
+		count_emitted(p->state, p->head);
 	p->head->offset += take;
 	p->base += take;
 	p->length -= take;
@@ -185,7 +179,8 @@ static long next_piece(__u64 round, struct pieces *p)
 }
 
 /* A record that says only that bytes passed. */
-static __always_inline void emit_gap(struct record *head, struct socket_state *state, __u64 bytes, __u8 cause)
+static __always_inline void emit_gap(struct record *head, struct socket_state *state, __u64 offset, __u32 bytes,
+				     __u8 cause)
 {
 	struct record *r;
 	struct counters *c = counters();
@@ -194,16 +189,17 @@ static __always_inline void emit_gap(struct record *head, struct socket_state *s
 		c->gap_bytes += bytes;
 	r = bpf_ringbuf_reserve(&data_ring, HEADER, 0);
 	if (!r) {
-		__sync_fetch_and_add(&state->drops[head->direction & 1], 1);
-		count_full(bytes);
+		count_full(state, head->direction, bytes);
 		return;
 	}
+	head->lost = state->lost[head->direction & 1];
 	__builtin_memcpy(r, head, HEADER);
 	r->kind = RECORD_GAP;
 	r->cause = cause;
-	r->missing = bytes;
-	r->length = 0;
+	r->offset = offset;
+	r->length = bytes;
 	bpf_ringbuf_submit(r, 0);
+	count_emitted(state, head);
 }
 
 #endif

@@ -8,9 +8,9 @@
 
 enum record_kind {
 	RECORD_DATA = 1,     /* payload follows the header */
-	RECORD_GAP = 2,      /* `missing` bytes passed without payload, see cause */
-	RECORD_WIRE = 3,     /* payload of a packet; cookie, offset and direction only */
-	RECORD_OPEN = 4,     /* control ring: an end that is not copied, for its identity */
+	RECORD_GAP = 2,      /* `length` bytes passed, none follow, see cause */
+	RECORD_WIRE = 3,     /* payload of a packet */
+	RECORD_OPEN = 4,     /* an end that is not copied, for its identity */
 	RECORD_CLOSE = 5,    /* control ring: struct close_record */
 };
 
@@ -31,14 +31,14 @@ enum record_cause {
 	CAUSE_SPLICE = 2,
 	CAUSE_IO_URING = 3,
 	CAUSE_NOT_READABLE = 4,
-	CAUSE_WIRE = 5,      /* packets bring these bytes */
+	CAUSE_POSITION_CONFLICT = 5,   /* several threads moved bytes at once: which went where, nobody can tell */
 };
 
 enum record_flags {
 	FLAG_POSITION_LOCAL = 1,   /* an upper-layer protocol: positions are this socket's own count */
 	FLAG_RESET = 2,            /* close: by reset */
-	FLAG_STILL_HELD = 4,       /* closed, and the application still has the descriptor and may read on */
-	FLAG_LATE = 8,             /* the socket was connected before it was first seen */
+	FLAG_IDENTITY_ONLY = 8,    /* close: an end that was not copied */
+	FLAG_LATE = 4,             /* bytes had passed before this socket was first looked at */
 };
 
 /* Header of every record, 96 bytes. Times are CLOCK_MONOTONIC. */
@@ -47,7 +47,7 @@ struct record {
 	__u64 time_ns;
 	__u64 offset;        /* position of the first byte in its direction's stream */
 	__u32 length;        /* payload bytes that follow */
-	__u32 drops;         /* records of this direction that found no room, so far */
+	__u32 lost;          /* bytes right before `offset` that found no room in the ring */
 	__u32 pid;
 	__u32 netns;
 	__u32 base_send;     /* sequence number of offset 0 */
@@ -60,8 +60,8 @@ struct record {
 	__u8 direction;
 	__u8 cause;
 	__u8 flags;
-	__u16 reserved;
-	__u32 missing;
+	__u16 reserved0;
+	__u32 lost_other;    /* bytes of the other direction that found no room since its last record */
 	__u8 local[16];      /* IPv4: the first four bytes */
 	__u8 remote[16];
 };
@@ -70,9 +70,8 @@ struct close_record {
 	struct record head;
 	__u64 final_send;    /* positions after the last byte that the application's calls moved */
 	__u64 final_recv;
-	__u64 received;      /* position after the last byte that arrived */
-	__u32 drops_send;
-	__u32 drops_recv;
+	__u32 lost_send;     /* bytes right before the end that found no room in the ring */
+	__u32 lost_recv;
 };
 
 #define MAX_RULES 16
@@ -127,8 +126,6 @@ struct settings {
 
 /* Counted for the whole source. */
 struct counters {
-	__u64 records;
-	__u64 bytes;
 	__u64 ring_full_records;
 	__u64 ring_full_bytes;
 	__u64 control_full_records;

@@ -14,6 +14,11 @@
 #define AF_INET6 10
 #define IPPROTO_TCP 6
 
+/* bit of skc_flags: a FIN came */
+#define SOCK_DONE 1
+/* bit of task_struct.flags: a worker thread of io_uring */
+#define PF_IO_WORKER 0x10
+
 #define MSG_OOB 0x1
 #define MSG_PEEK 0x2
 #define MSG_TRUNC 0x20
@@ -59,17 +64,15 @@ struct sock_common {
 	__u16 skc_num;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
+	unsigned long skc_flags;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 };
 
-struct socket;
-
 struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_protocol;
-	struct socket *sk_socket;
 	int sk_err;
 };
 
@@ -98,7 +101,9 @@ struct tcp_sock {
 };
 
 struct task_struct {
-	int pid;
+	unsigned int flags;
+	struct task_struct *group_leader;
+	char comm[16];
 };
 
 #if defined(__TARGET_ARCH_x86)

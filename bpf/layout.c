@@ -13,7 +13,8 @@ void layout(void)
 	FIELD(record, time_ns);
 	FIELD(record, offset);
 	FIELD(record, length);
-	FIELD(record, drops);
+	FIELD(record, lost);
+	FIELD(record, lost_other);
 	FIELD(record, pid);
 	FIELD(record, netns);
 	FIELD(record, base_send);
@@ -26,15 +27,13 @@ void layout(void)
 	FIELD(record, direction);
 	FIELD(record, cause);
 	FIELD(record, flags);
-	FIELD(record, missing);
 	FIELD(record, local);
 	FIELD(record, remote);
 	VALUE(close_record_SIZE, sizeof(struct close_record));
 	FIELD(close_record, final_send);
 	FIELD(close_record, final_recv);
-	FIELD(close_record, received);
-	FIELD(close_record, drops_send);
-	FIELD(close_record, drops_recv);
+	FIELD(close_record, lost_send);
+	FIELD(close_record, lost_recv);
 	VALUE(rule_SIZE, sizeof(struct rule));
 	FIELD(rule, port_count);
 	FIELD(rule, pid_count);
@@ -65,11 +64,17 @@ void layout(void)
 	VALUE(RECORD_WIRE, RECORD_WIRE);
 	VALUE(RECORD_OPEN, RECORD_OPEN);
 	VALUE(RECORD_CLOSE, RECORD_CLOSE);
+	VALUE(CAUSE_NONE, CAUSE_NONE);
+	VALUE(CAUSE_SENDFILE, CAUSE_SENDFILE);
+	VALUE(CAUSE_SPLICE, CAUSE_SPLICE);
+	VALUE(CAUSE_IO_URING, CAUSE_IO_URING);
+	VALUE(CAUSE_NOT_READABLE, CAUSE_NOT_READABLE);
+	VALUE(CAUSE_POSITION_CONFLICT, CAUSE_POSITION_CONFLICT);
 	VALUE(ROLE_UNKNOWN, ROLE_UNKNOWN);
 	VALUE(ROLE_CLIENT, ROLE_CLIENT);
 	VALUE(ROLE_SERVER, ROLE_SERVER);
 	VALUE(FLAG_POSITION_LOCAL, FLAG_POSITION_LOCAL);
 	VALUE(FLAG_RESET, FLAG_RESET);
-	VALUE(FLAG_STILL_HELD, FLAG_STILL_HELD);
+	VALUE(FLAG_IDENTITY_ONLY, FLAG_IDENTITY_ONLY);
 	VALUE(FLAG_LATE, FLAG_LATE);
 }

@@ -5,6 +5,35 @@
 
 #include "socket.h"
 
+/* the last word about a socket; it waits in a map where the ring has no room */
+static __always_inline void send_close(struct socket_state *state)
+{
+	struct close_record close = {};
+
+	if (!state->was_copied && !state->announced)
+		return;
+	close.head = state->head;
+	close.head.time_ns = bpf_ktime_get_ns();
+	close.head.kind = RECORD_CLOSE;
+	close.head.length = 0;
+	close.final_send = state->final_send;
+	close.final_recv = state->final_recv;
+	close.lost_send = state->lost[DIRECTION_SEND];
+	close.lost_recv = state->lost[DIRECTION_RECV];
+	/* an end that is not copied has nothing to say about bytes */
+	if (state->verdict != VERDICT_COPY)
+		close.head.flags |= FLAG_IDENTITY_ONLY;
+	state->was_copied = 0;
+	state->announced = 0;
+	if (bpf_ringbuf_output(&control_ring, &close, sizeof(close), 0)) {
+		struct counters *c = counters();
+
+		if (c)
+			c->control_full_records++;
+		bpf_map_update_elem(&kept_closes, &state->head.cookie, &close, BPF_ANY);
+	}
+}
+
 static __always_inline void on_established(struct sock *sk, struct tcp_sock *tp, int old_state)
 {
 	struct socket_state *state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
@@ -12,70 +41,39 @@ static __always_inline void on_established(struct sock *sk, struct tcp_sock *tp,
 
 	if (!state)
 		return;
-	/* a socket may be connected a second time */
-	__builtin_memset(state, 0, sizeof(*state));
+	/* a socket that was disconnected may connect again */
+	if (state->head.cookie) {
+		send_close(state);
+		__builtin_memset(state, 0, sizeof(*state));
+	}
 	read_addresses(&state->head, sk);
 	state->head.cookie = bpf_get_socket_cookie(sk);
-	state->head.role = old_state == STATE_SYN_SENT ? ROLE_CLIENT : ROLE_SERVER;
-	/* nothing was sent or received: both streams begin at the next number */
-	state->head.base_send = tp->write_seq;
-	state->head.base_recv = tp->rcv_nxt - (__u32)tp->bytes_received;
+	read_bases(&state->head, tp, old_state == STATE_SYN_SENT ? ROLE_CLIENT : ROLE_SERVER);
+	state->tracked = BOTH_DIRECTIONS;
 	/* where no rule asks for a process, a client can know before its first byte that the server's end is copied */
 	targets = current_targets();
-	if (targets && targets->ports_only && state->head.role == ROLE_SERVER && is_target(targets, &state->head))
+	if (targets && targets->ports_only && state->head.role == ROLE_SERVER && settings.vantage == VANTAGE_AUTO &&
+	    is_target(targets, &state->head))
 		add_server_end(&state->head);
 }
 
+/* The connection is over for the kernel. The application may still read what came, so only the sent side is final. */
 static __always_inline void on_closed(struct sock *sk, struct tcp_sock *tp, struct socket_state *state, int old_state)
 {
-	struct close_record *r;
-	__u32 sent = tp->write_seq - state->head.base_send;
-	__u32 received = tp->rcv_nxt - state->head.base_recv;
-	__u32 copied = tp->copied_seq - state->head.base_recv;
 	struct end_key key;
 
-	if (state->head.role == ROLE_SERVER) {
+	state->is_closed = 1;
+	if (state->head.role == ROLE_SERVER && settings.vantage == VANTAGE_AUTO) {
 		server_end(&key, &state->head);
 		bpf_map_delete_elem(&server_ends, &key);
 	}
-	if (!state->was_copied && !state->announced)
-		return;
-	r = bpf_ringbuf_reserve(&control_ring, sizeof(*r), 0);
-	if (!r) {
-		struct counters *c = counters();
-
-		if (c)
-			c->control_full_records++;
-		return;
-	}
-	/* a FIN takes a number of its own */
-	if (state->fin_sent)
-		sent--;
-	if (state->fin_received || old_state == STATE_FIN_WAIT2)
-		received--;
-	if ((__s32)(copied - received) > 0)
-		copied = received;
-	/* also for what the application reads from now on */
-	if (sk->sk_socket)
-		state->head.flags |= FLAG_STILL_HELD;
-	__builtin_memcpy(&r->head, &state->head, sizeof(r->head));
-	r->head.time_ns = bpf_ktime_get_ns();
-	r->head.kind = RECORD_CLOSE;
-	r->head.length = 0;
-	if (old_state == STATE_ESTABLISHED || sk->sk_err)
-		r->head.flags |= FLAG_RESET;
-	if (state->head.flags & FLAG_POSITION_LOCAL) {
-		r->final_send = state->counted[DIRECTION_SEND];
-		r->final_recv = state->counted[DIRECTION_RECV];
-		r->received = r->final_recv;
-	} else {
-		r->final_send = widen(sent, tp->bytes_acked);
-		r->final_recv = widen(copied, tp->bytes_received);
-		r->received = widen(received, tp->bytes_received);
-	}
-	r->drops_send = state->drops[DIRECTION_SEND];
-	r->drops_recv = state->drops[DIRECTION_RECV];
-	bpf_ringbuf_submit(r, 0);
+	/* without a FIN of our own, or with an error, this is no orderly end */
+	if (!state->fin_sent || sk->sk_err)
+		state->head.flags |= FLAG_RESET;
+	if (state->head.flags & FLAG_POSITION_LOCAL)
+		state->final_send = state->next[DIRECTION_SEND];
+	else
+		state->final_send = widen(tp->write_seq - state->head.base_send - state->fin_sent, tp->bytes_acked);
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -97,24 +95,40 @@ int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
 	state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 	if (!state)
 		return 0;
-	switch (new_state) {
-	case STATE_FIN_WAIT1:
+	if (is_fin_sent(new_state))
 		state->fin_sent = 1;
-		break;
-	case STATE_CLOSE_WAIT:
-		state->fin_received = 1;
-		break;
-	case STATE_LAST_ACK:
-		state->fin_sent = 1;
-		state->fin_received = 1;
-		break;
-	case STATE_CLOSING:
-		state->fin_received = 1;
-		break;
-	case STATE_CLOSE:
+	if (new_state == STATE_CLOSE)
 		on_closed(sk, tp, state, old_state);
-		break;
+	return 0;
+}
+
+/* Neither the kernel nor the application has this socket any more. */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(on_destroy, struct sock *sk)
+{
+	struct socket_state *state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+	struct tcp_sock *tp;
+
+	if (!state || !state->is_closed)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
+	/* a disconnected socket has forgotten its count */
+	if ((state->head.flags & FLAG_POSITION_LOCAL) || tp->bytes_received == 0)
+		state->final_recv = state->next[DIRECTION_RECV];
+	else
+		state->final_recv = read_position(sk, tp, state);
+	/* read, and no receive said so */
+	if ((state->tracked & BIT_OF(DIRECTION_RECV)) && !(state->wire & BIT_OF(DIRECTION_RECV)) &&
+	    state->final_recv > state->next[DIRECTION_RECV] + 1) {
+		__u8 directions = BOTH_DIRECTIONS;
+
+		state->head.cause = CAUSE_SPLICE;
+		if (settings.wire == WIRE_AUTO && state->head.pid)
+			bpf_map_update_elem(&bufferless, &state->head.pid, &directions, BPF_ANY);
 	}
+	send_close(state);
 	return 0;
 }
 

@@ -5,6 +5,9 @@
 #include "kernel.h"
 #include "events.h"
 
+#define BIT_OF(DIRECTION) (1 << (DIRECTION))
+#define BOTH_DIRECTIONS 3
+
 enum verdict {
 	VERDICT_IGNORE = 1,
 	VERDICT_COPY = 2,
@@ -14,16 +17,21 @@ enum verdict {
 /* What we keep with each socket. */
 struct socket_state {
 	struct record head;     /* the header of its records, but for time, position and length */
-	__u64 counted[2];       /* bytes that passed, for sockets whose sequence numbers mean something else */
-	__u32 drops[2];
+	__u64 next[2];          /* position after the last byte that a call moved */
+	__u64 wire_from[2];     /* from this position on packets bring the bytes */
+	__u64 wire_next;        /* position after the last byte that a packet brought out */
+	__u64 final_send;
+	__u64 final_recv;
+	__u32 lost[2];          /* bytes that found no room since the last record that did */
 	__u32 generation;
 	__u8 verdict;
-	__u8 wire;              /* packets bring what it sends */
+	__u8 tracked;           /* bit for each direction: `next` is known */
+	__u8 wire;              /* bit for each direction: packets bring the bytes */
 	__u8 fin_sent;
-	__u8 fin_received;
 	__u8 announced;         /* its identity was sent */
 	__u8 was_copied;
-	__u16 reserved;
+	__u8 is_closed;
+	__u8 reserved;
 };
 
 struct {
@@ -39,7 +47,7 @@ struct {
 	__uint(max_entries, 8 << 20);
 } data_ring SEC(".maps");
 
-/* opens and closes, so that an overload of payload never hides them */
+/* closes, so that an overload of payload never hides them */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4 << 20);
@@ -52,7 +60,16 @@ struct {
 	__type(value, struct targets);
 } targets_map SEC(".maps");
 
-/* processes that were seen sending without a user buffer */
+/* closes that found no room there, until user space comes for them */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct close_record);
+} kept_closes SEC(".maps");
+
+/* processes that were seen moving bytes without a user buffer: a bit for each direction */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
@@ -82,6 +99,9 @@ struct {
 	__type(key, __u32);
 	__type(value, struct counters);
 } counters_map SEC(".maps");
+
+/* set when the first socket wants packets: before that, a packet costs one look at this */
+__u32 wire_is_wanted;
 
 SEC(".rodata.settings") const volatile struct settings settings = {};
 

@@ -50,6 +50,17 @@ static __always_inline void read_addresses(struct record *r, struct sock *sk)
 	}
 }
 
+static __always_inline int is_fin_sent(__u8 state)
+{
+	return state == STATE_FIN_WAIT1 || state == STATE_FIN_WAIT2 || state == STATE_CLOSING || state == STATE_LAST_ACK;
+}
+
+/* the kernel's own mark: the state of a socket that waits for the rest does not tell */
+static __always_inline int is_fin_received(struct sock *sk)
+{
+	return sk->__sk_common.skc_flags >> SOCK_DONE & 1;
+}
+
 /*
  * The sequence numbers of offset 0. What was received less what the kernel counted gives the one, what was acknowledged less
  * its count the other; the connecting side counts its SYN as acknowledged, and that is how it is recognised: the bytes it
@@ -63,13 +74,17 @@ static __always_inline void read_bases(struct record *r, struct tcp_sock *tp, __
 		__u32 acked = tp->snd_una - (__u32)tp->bytes_acked;
 		__u32 sent = tp->snd_nxt - (__u32)(tp->bytes_sent - tp->bytes_retrans);
 
+		/* a FIN takes a number and is no byte */
+		if (is_fin_sent(tp->inet_conn.icsk_inet.sk.__sk_common.skc_state) && tp->snd_nxt == tp->write_seq)
+			sent--;
 		if (role == ROLE_UNKNOWN && sent == acked + 1)
 			r->role = ROLE_CLIENT;
 		else if (role == ROLE_UNKNOWN && sent == acked)
 			r->role = ROLE_SERVER;
 		else
 			r->role = role;
-		r->base_send = r->role == ROLE_CLIENT ? acked + 1 : acked;
+		/* a socket that was repaired into a connection never sent a SYN */
+		r->base_send = r->role == ROLE_CLIENT && tp->bytes_acked ? acked + 1 : acked;
 		r->base_recv = recv;
 		barrier_var(recv);
 		if (recv == tp->rcv_nxt - (__u32)tp->bytes_received && acked == tp->snd_una - (__u32)tp->bytes_acked &&
@@ -84,42 +99,39 @@ static __always_inline __u64 widen(__u32 low, __u64 about)
 	return about + (__s32)(low - (__u32)about);
 }
 
+/* how far the application has read; a read that reached the FIN moved past it */
+static __always_inline __u64 read_position(struct sock *sk, struct tcp_sock *tp, struct socket_state *state)
+{
+	__u32 next = tp->copied_seq;
+
+	if (is_fin_received(sk) && next == tp->rcv_nxt)
+		next--;
+	return widen(next - state->head.base_recv, tp->bytes_received);
+}
+
+/* 1 where both are equal, without a branch: the verifier would walk every combination of them */
+static __always_inline __u64 same(__u32 a, __u32 b)
+{
+	return ((__u64)(a ^ b) - 1) >> 63;
+}
+
+/* no port or pid has this number */
+#define NOBODY 0xffffffff
+
 static __always_inline int rule_holds(const struct rule *rule, const struct record *r, const char *comm)
 {
-	int found;
+	__u32 local = r->role != ROLE_CLIENT ? r->local_port : NOBODY;
+	__u32 remote = r->role != ROLE_SERVER ? r->remote_port : NOBODY;
+	__u64 port = 0, pid = 0, name = 1;
 
-	if (rule->port_count) {
-		found = 0;
-		for (__u32 i = 0; i < MAX_RULE_PORTS; i++) {
-			if (i >= rule->port_count)
-				break;
-			if ((r->role != ROLE_CLIENT && rule->ports[i] == r->local_port) ||
-			    (r->role != ROLE_SERVER && rule->ports[i] == r->remote_port))
-				found = 1;
-		}
-		if (!found)
-			return 0;
-	}
-	if (rule->pid_count) {
-		found = 0;
-		for (__u32 i = 0; i < MAX_RULE_PIDS; i++) {
-			if (i >= rule->pid_count)
-				break;
-			if (rule->pids[i] == r->pid)
-				found = 1;
-		}
-		if (!found)
-			return 0;
-	}
-	if (rule->has_comm) {
-		for (__u32 i = 0; i < COMM_BYTES; i++) {
-			if (rule->comm[i] != comm[i])
-				return 0;
-			if (!comm[i])
-				break;
-		}
-	}
-	return 1;
+	/* unused entries are 0 */
+	for (__u32 i = 0; i < MAX_RULE_PORTS; i++)
+		port |= same(rule->ports[i], local) | same(rule->ports[i], remote);
+	for (__u32 i = 0; i < MAX_RULE_PIDS; i++)
+		pid |= same(rule->pids[i], r->pid);
+	for (__u32 i = 0; i < COMM_BYTES; i++)
+		name &= same(rule->comm[i], comm[i]);
+	return (port || !rule->port_count) && (pid || !rule->pid_count) && (name || !rule->has_comm);
 }
 
 struct rule_search {
@@ -150,7 +162,8 @@ static __always_inline int is_target(const struct targets *targets, const struct
 {
 	struct rule_search search = { .targets = targets, .record = r };
 
-	bpf_get_current_comm(search.comm, sizeof(search.comm));
+	/* the process's name, which a thread's need not be */
+	__builtin_memcpy(search.comm, bpf_get_current_task_btf()->group_leader->comm, sizeof(search.comm));
 	bpf_loop(MAX_RULES, next_rule, &search, 0);
 	return search.wanted;
 }
@@ -181,14 +194,6 @@ static __always_inline int server_is_copied(const struct record *r)
 	return bpf_map_lookup_elem(&server_ends, &key) != NULL;
 }
 
-static __always_inline int is_same_host(const struct record *r)
-{
-	const __u64 *local = (const __u64 *)r->local;
-	const __u64 *remote = (const __u64 *)r->remote;
-
-	return is_loopback(r) || (local[0] == remote[0] && local[1] == remote[1]);
-}
-
 static __always_inline void add_server_end(const struct record *r)
 {
 	struct end_key key;
@@ -198,11 +203,30 @@ static __always_inline void add_server_end(const struct record *r)
 	bpf_map_update_elem(&server_ends, &key, &one, BPF_ANY);
 }
 
-static __always_inline void decide(struct socket_state *state, struct targets *targets)
+/* From now on packets bring what passes in these directions. */
+static __always_inline void want_wire(struct socket_state *state, struct tcp_sock *tp, __u8 directions)
+{
+	if (settings.wire == WIRE_NEVER || (directions & ~state->wire) == 0 || (state->head.flags & FLAG_POSITION_LOCAL))
+		return;
+	wire_is_wanted = 1;
+	/* first the mark, then the positions: a packet in between comes twice rather than not at all */
+	state->wire |= directions;
+	barrier();
+	state->wire_from[DIRECTION_SEND] = widen(tp->snd_nxt - state->head.base_send, tp->bytes_acked);
+	state->wire_from[DIRECTION_RECV] = widen(tp->rcv_nxt - state->head.base_recv, tp->bytes_received);
+}
+
+static __always_inline void decide(struct socket_state *state, struct tcp_sock *tp, struct targets *targets)
 {
 	struct record *r = &state->head;
 	__u8 verdict = VERDICT_IGNORE;
+	__u8 *directions;
 
+	/* what passed while nobody wanted it is not missing */
+	if (state->generation && state->verdict != VERDICT_COPY) {
+		state->tracked = 0;
+		r->flags |= FLAG_LATE;
+	}
 	state->generation = targets->generation;
 	if (r->pid != settings.own_pid && is_target(targets, r)) {
 		verdict = VERDICT_COPY;
@@ -210,16 +234,18 @@ static __always_inline void decide(struct socket_state *state, struct targets *t
 			verdict = VERDICT_IDENTITY;
 		if (settings.vantage == VANTAGE_CLIENT && r->role == ROLE_SERVER)
 			verdict = VERDICT_IDENTITY;
-		if (settings.vantage == VANTAGE_AUTO && r->role == ROLE_CLIENT &&
-		    (server_is_copied(r) || (targets->ports_only && is_same_host(r))))
+		if (settings.vantage == VANTAGE_AUTO && r->role == ROLE_CLIENT && server_is_copied(r))
 			verdict = VERDICT_IDENTITY;
 	}
 	if (verdict == VERDICT_COPY && r->role == ROLE_SERVER)
 		add_server_end(r);
 	if (verdict == VERDICT_COPY && settings.wire == WIRE_ALWAYS)
-		state->wire = 1;
-	if (verdict == VERDICT_COPY && settings.wire == WIRE_AUTO && bpf_map_lookup_elem(&bufferless, &r->pid))
-		state->wire = 1;
+		want_wire(state, tp, BOTH_DIRECTIONS);
+	if (verdict == VERDICT_COPY && settings.wire == WIRE_AUTO) {
+		directions = bpf_map_lookup_elem(&bufferless, &r->pid);
+		if (directions)
+			want_wire(state, tp, *directions);
+	}
 	state->verdict = verdict;
 }
 
@@ -237,7 +263,8 @@ static __always_inline void announce(struct socket_state *state)
 
 	if (state->announced)
 		return;
-	r = bpf_ringbuf_reserve(&control_ring, sizeof(*r), 0);
+	/* in the order of the other end's bytes; where it finds no room, the next call tries again */
+	r = bpf_ringbuf_reserve(&data_ring, sizeof(*r), 0);
 	if (!r)
 		return;
 	state->announced = 1;

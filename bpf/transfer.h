@@ -15,13 +15,21 @@ struct user_buffers {
 
 static __always_inline void find_buffers(struct user_buffers *b)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	__u32 number = SYSCALL_NUMBER(regs);
+	__u64 third = SYSCALL_ARG3(regs);
 	struct user_msghdr message;
 
+	/* or the compiler makes one load of two, which the verifier refuses */
+	barrier_var(third);
 	b->address = SYSCALL_ARG2(regs);
 	b->count = 0;
 	b->cause = CAUSE_NONE;
+	if (task->flags & PF_IO_WORKER) {
+		b->cause = CAUSE_IO_URING;
+		return;
+	}
 	switch (number) {
 	case NR_READ:
 	case NR_WRITE:
@@ -34,12 +42,12 @@ static __always_inline void find_buffers(struct user_buffers *b)
 	case NR_PWRITEV:
 	case NR_PREADV2:
 	case NR_PWRITEV2:
-		b->count = SYSCALL_ARG3(regs);
+		b->count = third;
 		return;
 	case NR_SENDMMSG:
 	case NR_RECVMMSG:
 		/* which of several messages this is, nothing tells */
-		if ((__u32)SYSCALL_ARG3(regs) != 1) {
+		if ((__u32)third != 1) {
 			b->cause = CAUSE_NOT_READABLE;
 			return;
 		}
@@ -63,29 +71,42 @@ static __always_inline void find_buffers(struct user_buffers *b)
 		b->cause = CAUSE_IO_URING;
 		return;
 	default:
-		/* a worker of io_uring, kernel code, or a call that we do not know */
+		/* kernel code, another system call table, or a call that we do not know */
 		b->cause = CAUSE_NOT_READABLE;
 	}
 }
 
-/* the position of the first of the `bytes` that this call moved */
-static __always_inline __u64 position(struct socket_state *state, struct tcp_sock *tp, __u32 direction, __u32 bytes)
+/*
+ * Where the `bytes` go that this call moved. The numbers are read after the socket was unlocked: another thread may have
+ * moved them on, and then they do not continue where this direction was.
+ */
+struct place {
+	__u64 offset;
+	__u64 before;           /* end of what passed before, as far as we know */
+	__u64 end;
+	__u8 is_tracked;
+};
+
+static __always_inline void find_place(struct place *p, struct sock *sk, struct tcp_sock *tp, struct socket_state *state,
+				       __u32 direction, __u32 bytes)
 {
-	__u64 counted = __sync_fetch_and_add(&state->counted[direction & 1], bytes);
+	__u64 *next = &state->next[direction & 1];
 
+	p->is_tracked = state->tracked >> direction & 1;
+	p->before = *next;
 	if (state->head.flags & FLAG_POSITION_LOCAL)
-		return counted;
-	if (direction == DIRECTION_SEND)
-		return widen(tp->write_seq - bytes - state->head.base_send, tp->bytes_acked);
-	__u32 next = tp->copied_seq;
-	__u8 socket_state = tp->inet_conn.icsk_inet.sk.__sk_common.skc_state;
-	__u8 fin_came = socket_state == STATE_CLOSE_WAIT || socket_state == STATE_LAST_ACK ||
-			socket_state == STATE_CLOSING || socket_state == STATE_CLOSE || state->fin_received;
-
-	/* a receive that reached the FIN moved past it */
-	if (fin_came && next == tp->rcv_nxt)
-		next--;
-	return widen(next - bytes - state->head.base_recv, tp->bytes_received);
+		p->offset = p->before;
+	else if (direction == DIRECTION_SEND)
+		p->offset = widen(tp->write_seq - bytes - state->head.base_send - state->fin_sent, tp->bytes_acked);
+	else
+		p->offset = read_position(sk, tp, state) - bytes;
+	p->end = p->offset + bytes;
+	if (!p->is_tracked) {
+		state->tracked |= BIT_OF(direction);
+		p->before = p->offset;
+	}
+	if (p->end > p->before)
+		*next = p->end;
 }
 
 static __always_inline struct socket_state *state_of(struct sock *sk, struct tcp_sock *tp)
@@ -100,11 +121,14 @@ static __always_inline struct socket_state *state_of(struct sock *sk, struct tcp
 		read_bases(&state->head, tp, ROLE_UNKNOWN);
 		state->head.cookie = bpf_get_socket_cookie(sk);
 		state->head.flags = FLAG_LATE;
+		state->fin_sent = is_fin_sent(sk->__sk_common.skc_state);
 	}
-	if (!state->head.pid) {
+	if (!state->head.pid)
 		state->head.pid = current_pid();
-		if (tp->inet_conn.icsk_ulp_ops)
-			state->head.flags |= FLAG_POSITION_LOCAL;
+	/* kernel TLS and its like: sequence numbers count something else from here on */
+	if (tp->inet_conn.icsk_ulp_ops && !(state->head.flags & FLAG_POSITION_LOCAL)) {
+		state->head.flags |= FLAG_POSITION_LOCAL;
+		state->wire = 0;
 	}
 	return state;
 }
@@ -124,18 +148,95 @@ static __always_inline int is_faulty(const struct record *r)
 	return 1;
 }
 
+/* what this process moves has no user buffer: from now on packets bring it, for this socket and its next ones */
+static __always_inline void learn_bufferless(struct socket_state *state, struct tcp_sock *tp, __u8 directions)
+{
+	__u8 *known;
+
+	if (settings.wire != WIRE_AUTO || (state->wire & directions) == directions)
+		return;
+	known = bpf_map_lookup_elem(&bufferless, &state->head.pid);
+	if (known)
+		directions |= *known;
+	bpf_map_update_elem(&bufferless, &state->head.pid, &directions, BPF_ANY);
+	want_wire(state, tp, directions);
+}
+
+/* Who splices into a socket does it out of one too, and that tells nobody: what was read so far is named here. */
+static __always_inline void on_splice(struct record *head, struct socket_state *state, struct sock *sk, struct tcp_sock *tp)
+{
+	__u64 from = state->next[DIRECTION_RECV];
+	__u64 to;
+
+	learn_bufferless(state, tp, BOTH_DIRECTIONS);
+	if (state->wire & BIT_OF(DIRECTION_RECV))
+		to = state->wire_from[DIRECTION_RECV];
+	else
+		to = read_position(sk, tp, state);
+	if (!(state->tracked & BIT_OF(DIRECTION_RECV)) || (state->head.flags & FLAG_POSITION_LOCAL) || to <= from)
+		return;
+	state->next[DIRECTION_RECV] = to;
+	head->direction = DIRECTION_RECV;
+	emit_gap(head, state, from, to - from, CAUSE_SPLICE);
+	head->direction = DIRECTION_SEND;
+	head->lost = state->lost[DIRECTION_SEND];
+}
+
+/* Copies `bytes` of user memory into as many records as it takes. */
+static __always_inline void emit_buffers(struct record *head, struct socket_state *state, struct user_buffers *buffers,
+					 __u32 bytes)
+{
+	if (buffers->count == 0 && bytes <= LARGEST_CHUNK) {
+		if (copy_piece(head, buffers->address, bytes))
+			count_full(state, head->direction, bytes);
+		else
+			count_emitted(state, head);
+		return;
+	}
+	if (buffers->count > 0 && buffers->count <= GATHER_BUFFERS && bytes <= GATHER_BYTES) {
+		if (copy_gathered(head, buffers->address, buffers->count, bytes))
+			count_full(state, head->direction, bytes);
+		else
+			count_emitted(state, head);
+		return;
+	}
+	struct pieces pieces = {
+		.head = head,
+		.state = state,
+		.left = bytes,
+		.direction = head->direction,
+	};
+	if (buffers->count == 0) {
+		pieces.base = buffers->address;
+		pieces.length = bytes;
+	} else {
+		pieces.iov = buffers->address;
+		pieces.count = buffers->count;
+	}
+	bpf_loop(1 << 17, next_piece, &pieces, 0);
+	if (pieces.left)
+		emit_gap(head, state, head->offset, pieces.left, CAUSE_NOT_READABLE);
+}
+
 static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u32 direction)
 {
 	__u16 family = sk->__sk_common.skc_family;
 	struct socket_state *state;
 	struct user_buffers buffers;
+	struct targets *targets;
 	struct tcp_sock *tp;
 	struct record head;
-	struct targets *targets;
+	struct place place;
 
-	if (ret <= 0 || (flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)))
+	if (ret <= 0)
+		return 0;
+	/* an urgent byte is sent in its place in the stream, and is not received in it */
+	if (direction == DIRECTION_RECV && (flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)))
 		return 0;
 	if ((family != AF_INET && family != AF_INET6) || sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	/* bytes in a SYN: there are no positions yet */
+	if (sk->__sk_common.skc_state == STATE_SYN_SENT)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
@@ -147,7 +248,7 @@ static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u3
 	if (!targets)
 		return 0;
 	if (state->generation != targets->generation)
-		decide(state, targets);
+		decide(state, tp, targets);
 	/* another end may have come to be copied since */
 	if (state->verdict == VERDICT_COPY && settings.vantage == VANTAGE_AUTO && state->head.role == ROLE_CLIENT &&
 	    server_is_copied(&state->head))
@@ -164,61 +265,51 @@ static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u3
 	head.time_ns = bpf_ktime_get_ns();
 	head.direction = direction;
 	head.kind = RECORD_DATA;
-	head.drops = state->drops[direction & 1];
-	head.offset = position(state, tp, direction, ret);
+	head.lost = state->lost[direction & 1];
+	head.lost_other = state->lost[~direction & 1];
+	find_place(&place, sk, tp, state, direction, ret);
+	head.offset = place.offset;
 	if (is_faulty(&head))
 		return 0;
+	if ((state->wire & BIT_OF(direction)) && place.offset >= state->wire_from[direction & 1])
+		return 0;
+	if (place.offset != place.before) {
+		if (direction == DIRECTION_RECV && place.offset > place.before) {
+			/* a splice out of the socket tells nobody; a single byte is an urgent one */
+			__u64 hole = place.offset - place.before;
+
+			if (hole > 1)
+				learn_bufferless(state, tp, BIT_OF(direction));
+			emit_gap(&head, state, place.before, hole, hole > 1 ? CAUSE_SPLICE : CAUSE_NOT_READABLE);
+			head.lost = state->lost[direction & 1];
+		} else {
+			/* several threads at once: what is not told yet up to here is one of theirs */
+			if (place.end > place.before)
+				emit_gap(&head, state, place.before, place.end - place.before, CAUSE_POSITION_CONFLICT);
+			learn_bufferless(state, tp, BIT_OF(direction));
+			return 0;
+		}
+	}
 
 	find_buffers(&buffers);
+	/* the length is true, the buffer was not touched */
 	if (direction == DIRECTION_RECV && (flags & MSG_TRUNC))
 		buffers.cause = CAUSE_NOT_READABLE;
-	if (direction == DIRECTION_SEND && state->wire && !(head.flags & FLAG_POSITION_LOCAL)) {
-		emit_gap(&head, state, ret, CAUSE_WIRE);
-		return 0;
-	}
+	else if (buffers.cause == CAUSE_SPLICE)
+		on_splice(&head, state, sk, tp);
+	else if (buffers.cause != CAUSE_NONE)
+		learn_bufferless(state, tp, BIT_OF(direction));
 	if (buffers.cause != CAUSE_NONE) {
-		if (direction == DIRECTION_SEND && settings.wire == WIRE_AUTO) {
-			__u8 one = 1;
+		__u64 end = place.end;
 
-			/* from now on packets bring what this process sends */
-			bpf_map_update_elem(&bufferless, &head.pid, &one, BPF_ANY);
-			state->wire = 1;
-		}
-		emit_gap(&head, state, ret, buffers.cause);
+		/* the rest is still in the socket's queue: its packets come */
+		if (direction == DIRECTION_SEND && (state->wire & BIT_OF(direction)) && state->wire_from[DIRECTION_SEND] < end)
+			end = state->wire_from[DIRECTION_SEND];
+		if (end > place.offset)
+			emit_gap(&head, state, place.offset, end - place.offset, buffers.cause);
 		return 0;
 	}
-	if (buffers.count == 0 && (__u32)ret <= LARGEST_CHUNK) {
-		if (copy_piece(&head, buffers.address, ret))
-			goto full;
-		count_emitted(ret);
-		return 0;
-	}
-	if (buffers.count > 0 && buffers.count <= GATHER_BUFFERS && ret <= GATHER_BYTES) {
-		if (copy_gathered(&head, buffers.address, buffers.count, ret))
-			goto full;
-		count_emitted(ret);
-		return 0;
-	}
-	struct pieces pieces = {
-		.head = &head,
-		.state = state,
-		.left = ret,
-		.direction = direction,
-	};
-	if (buffers.count == 0) {
-		pieces.base = buffers.address;
-		pieces.length = ret;
-	} else {
-		pieces.iov = buffers.address;
-		pieces.count = buffers.count;
-	}
-	bpf_loop(1 << 17, next_piece, &pieces, 0);
-	if (pieces.left)
-		emit_gap(&head, state, pieces.left, CAUSE_NOT_READABLE);
-	return 0;
-full:
-	__sync_fetch_and_add(&state->drops[direction & 1], 1);
-	count_full(ret);
+	emit_buffers(&head, state, &buffers, ret);
 	return 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* Packets of sockets whose sends have no user buffer to read: the payload as it leaves, page fragments included. */
+/* Packets of sockets whose calls have no user buffer to read: the payload as it leaves or comes, page fragments included. */
 #ifndef POLYTAP_WIRE_H
 #define POLYTAP_WIRE_H
 
@@ -11,9 +11,11 @@
 struct packet {
 	struct __sk_buff *skb;
 	struct socket_state *state;
+	__u64 time_ns;
 	__u64 offset;
-	__u32 at;
+	__u32 at;               /* of the payload that is left, in the packet */
 	__u32 left;
+	__u32 direction;
 };
 
 #define WIRE_CLASS(SIZE)                                                                       \
@@ -22,12 +24,12 @@ struct packet {
 		if (!r)                                                                        \
 			goto full;                                                             \
 		__builtin_memcpy(r, &p->state->head, HEADER);                                  \
-		r->time_ns = bpf_ktime_get_ns();                                               \
+		r->time_ns = p->time_ns;                                                       \
 		r->kind = RECORD_WIRE;                                                         \
-		r->direction = DIRECTION_SEND;                                                 \
+		r->direction = p->direction;                                                   \
 		r->offset = p->offset;                                                         \
 		r->length = take;                                                              \
-		r->drops = p->state->drops[DIRECTION_SEND];                                    \
+		r->lost = lost;                                                                \
 		if (bpf_skb_load_bytes(p->skb, p->at, (void *)r + HEADER, take)) {             \
 			bpf_ringbuf_discard(r, 0);                                             \
 			return 1;                                                              \
@@ -40,6 +42,7 @@ static long next_wire_piece(__u64 round, struct packet *p)
 {
 	struct counters *c;
 	__u32 take = p->left;
+	__u32 lost = p->state->lost[p->direction & 1];
 
 	if (take == 0)
 		return 1;
@@ -48,71 +51,111 @@ static long next_wire_piece(__u64 round, struct packet *p)
 	asm volatile("" : "+r"(take));
 	if (take == 0 || take > WIRE_PIECE)
 		return 1;
+	WIRE_CLASS(256)
 	WIRE_CLASS(512)
-	WIRE_CLASS(2048)
+	WIRE_CLASS(1536)
+	WIRE_CLASS(4096)
 	WIRE_CLASS(8192)
+	WIRE_CLASS(16384)
 	WIRE_CLASS(WIRE_PIECE)
 	return 1;
 full:
-	__sync_fetch_and_add(&p->state->drops[DIRECTION_SEND], 1);
-	count_full(take);
+	count_full(p->state, p->direction, take);
+	goto next;
 emitted:
+	if (lost)
+		__sync_fetch_and_add(&p->state->lost[p->direction & 1], -lost);
 	c = counters();
 	if (c) {
 		c->wire_records++;
 		c->wire_bytes += take;
 	}
+next:
 	p->at += take;
 	p->offset += take;
 	p->left -= take;
 	return 0;
 }
 
-SEC("cgroup_skb/egress")
-int on_egress(struct __sk_buff *skb)
+static __always_inline void on_packet(struct __sk_buff *skb, __u32 direction)
 {
-	struct bpf_sock *sk = skb->sk;
+	struct bpf_sock *sk;
 	struct socket_state *state;
 	struct bpf_tcp_sock *tp;
 	struct packet packet = {};
-	__u8 byte;
 	__be32 sequence;
-	__u32 at, total;
+	__u32 at, passed;
+	__u64 known;
+	__u8 byte;
 
+	if (!wire_is_wanted)
+		return;
+	sk = skb->sk;
 	if (!sk)
-		return 1;
+		return;
 	sk = bpf_sk_fullsock(sk);
 	if (!sk || sk->protocol != IPPROTO_TCP)
-		return 1;
+		return;
 	state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-	if (!state || !state->wire || state->verdict != VERDICT_COPY || (state->head.flags & FLAG_POSITION_LOCAL))
-		return 1;
+	if (!state || !(state->wire & BIT_OF(direction)) || state->verdict != VERDICT_COPY)
+		return;
 	tp = bpf_tcp_sock(sk);
 	if (!tp)
-		return 1;
+		return;
 	if (bpf_skb_load_bytes(skb, 0, &byte, 1))
-		return 1;
+		return;
 	if (byte >> 4 == 4) {
 		at = (byte & 15) * 4;
 	} else {
 		at = 40;
 		/* extension headers before TCP: not ours to guess, the range stays a gap */
 		if (bpf_skb_load_bytes(skb, 6, &byte, 1) || byte != IPPROTO_TCP)
-			return 1;
+			return;
 	}
 	if (bpf_skb_load_bytes(skb, at + 4, &sequence, 4) || bpf_skb_load_bytes(skb, at + 12, &byte, 1))
-		return 1;
+		return;
 	at += (byte >> 4) * 4;
-	total = skb->len;
-	if (total <= at)
-		return 1;
+	if (skb->len <= at)
+		return;
 	packet.skb = skb;
 	packet.state = state;
+	packet.time_ns = bpf_ktime_get_ns();
+	packet.direction = direction;
 	packet.at = at;
-	packet.left = total - at;
-	packet.offset = widen(bpf_ntohl(sequence) - state->head.base_send, tp->bytes_acked);
+	packet.left = skb->len - at;
+	/* what was sent or came before comes again only because a packet was lost */
+	if (direction == DIRECTION_SEND) {
+		packet.offset = widen(bpf_ntohl(sequence) - state->head.base_send, tp->bytes_acked);
+		known = state->wire_next;
+	} else {
+		packet.offset = widen(bpf_ntohl(sequence) - state->head.base_recv, tp->bytes_received);
+		known = widen(tp->rcv_nxt - state->head.base_recv, tp->bytes_received);
+	}
+	if (packet.offset + packet.left <= known)
+		return;
+	if (packet.offset < known) {
+		passed = known - packet.offset;
+		packet.offset += passed;
+		packet.at += passed;
+		packet.left -= passed;
+	}
+	if (direction == DIRECTION_SEND)
+		state->wire_next = packet.offset + packet.left;
 	/* 512 KiB is the largest packet before segmentation */
 	bpf_loop(17, next_wire_piece, &packet, 0);
+}
+
+SEC("cgroup_skb/egress")
+int on_egress(struct __sk_buff *skb)
+{
+	on_packet(skb, DIRECTION_SEND);
+	return 1;
+}
+
+SEC("cgroup_skb/ingress")
+int on_ingress(struct __sk_buff *skb)
+{
+	on_packet(skb, DIRECTION_RECV);
 	return 1;
 }
 

@@ -12,6 +12,8 @@ export class Pairing {
 	#realign = false;
 	/** Requests were lost, or never seen: a response may belong to one of them. Once lost, always in doubt. */
 	#requestsLost = false;
+	/** Requests that others followed which were lost. */
+	readonly #followedByLoss = new WeakSet<CapturedExchange>();
 
 	get waitingCount(): number {
 		return this.#waiting.length - this.#head + (this.#tagged?.size ?? 0);
@@ -30,6 +32,8 @@ export class Pairing {
 	/** After lost requests: a response that began before the oldest request that waits answers none that is known. */
 	requestsLost(): void {
 		this.#requestsLost = true;
+		const newest = this.#waiting.at(-1);
+		if (newest !== undefined) this.#followedByLoss.add(newest);
 	}
 
 	/** The request that a response beginning at `startUs` answers. `dropped` gets those that it shows to be unanswered. */
@@ -90,6 +94,12 @@ export class Pairing {
 			const lost = waiting[this.#head]!;
 			this.#head++;
 			dropped(lost);
+		}
+		// requests and responses are missing here: this response may answer the last known request or a lost one
+		const last = waiting[this.#head];
+		if (last !== undefined && last.startUs <= startUs && this.#followedByLoss.has(last)) {
+			this.#head++;
+			dropped(last);
 		}
 		this.#realign = false;
 	}

@@ -13,6 +13,9 @@ const EAGAIN = 11;
 const LOAD_ATTEMPTS = 5;
 const VANTAGES = ["auto", "server", "client", "both"] as const;
 const WIRES = ["auto", "always", "never"] as const;
+/** In the order in which they are attached: nothing is sent or received before its end can be seen. */
+const PROGRAMS = ["on_destroy", "on_state", "on_send", "on_recv"] as const;
+
 /** The main-thread half: loads and attaches the BPF programs and keeps them, whatever becomes of workers. */
 export class EbpfHost implements SourceHost {
 	readonly #options: EbpfOptions;
@@ -40,7 +43,7 @@ export class EbpfHost implements SourceHost {
 		this.#countersFd = bpf.mapFd(this.#map("counters_map"));
 		this.#targetsFd = bpf.mapFd(this.#map("targets_map"));
 		this.setTargets(this.#options);
-		for (const name of ["on_state", "on_send", "on_recv"]) this.#attach(name);
+		for (const name of PROGRAMS) this.#attach(name);
 		if (this.#options.wire !== "never") this.#attachWire();
 		return {
 			dataFd: bpf.mapFd(this.#map("data_ring")),
@@ -48,6 +51,7 @@ export class EbpfHost implements SourceHost {
 			controlFd: bpf.mapFd(this.#map("control_ring")),
 			controlBytes: control_ring_bytes,
 			countersFd: this.#countersFd,
+			keptClosesFd: bpf.mapFd(this.#map("kept_closes")),
 			progress: new SharedArrayBuffer(PROGRESS_BYTES),
 		};
 	}
@@ -104,11 +108,16 @@ export class EbpfHost implements SourceHost {
 			return;
 		}
 		const fd = openSync(root, "r");
-		const link = libbpf().attachCgroup(this.#program("on_egress"), fd);
+		for (const name of ["on_egress", "on_ingress"]) {
+			const link = libbpf().attachCgroup(this.#program(name), fd);
+			if (link === null)
+				this.#context.diagnostics.warn(
+					"BPF_UNSUPPORTED",
+					`${name}: packets are out of reach: sendfile and splice will be gaps`,
+				);
+			else this.#links.push(link);
+		}
 		closeSync(fd);
-		if (link === null)
-			this.#context.diagnostics.warn("BPF_UNSUPPORTED", "packets are out of reach: sendfile and splice will be gaps");
-		else this.#links.push(link);
 	}
 
 	#program(name: string): Pointer {

@@ -3,8 +3,6 @@ import * as layout from "./record-layout.js";
 
 /** Counters of the kernel side, in the order of `struct counters`. */
 const NAMES = [
-	"kernel_records",
-	"kernel_bytes",
 	"ring_full_records",
 	"ring_full_bytes",
 	"control_ring_full_records",

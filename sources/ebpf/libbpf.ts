@@ -24,6 +24,8 @@ interface Native {
 	destroyLink: Call<[link: Pointer], number>;
 	lookup: Call<[fd: number, key: Uint8Array, value: Uint8Array], number>;
 	update: Call<[fd: number, key: Uint8Array, value: Uint8Array, flags: number], number>;
+	remove: Call<[fd: number, key: Uint8Array], number>;
+	nextKey: Call<[fd: number, key: null, next: Uint8Array], number>;
 	possibleCpus: Call<[], number>;
 	majorVersion: Call<[], number>;
 	minorVersion: Call<[], number>;
@@ -72,6 +74,8 @@ export function libbpf(): Native {
 		destroyLink: bind("int bpf_link__destroy(void *link)"),
 		lookup: bind("int bpf_map_lookup_elem(int fd, void *key, _Out_ void *value)"),
 		update: bind("int bpf_map_update_elem(int fd, void *key, void *value, uint64_t flags)"),
+		remove: bind("int bpf_map_delete_elem(int fd, void *key)"),
+		nextKey: bind("int bpf_map_get_next_key(int fd, void *key, _Out_ void *next)"),
 		possibleCpus: bind("int libbpf_num_possible_cpus()"),
 		majorVersion: bind("uint32_t libbpf_major_version()"),
 		minorVersion: bind("uint32_t libbpf_minor_version()"),

@@ -9,11 +9,19 @@ const BUSY = 0x8000_0000;
 const DISCARDED = 0x4000_0000;
 const RECORD_HEADER = 8;
 
+/** Memory that holds records, in the widths in which they are read. */
+export interface RecordMemory {
+	readonly memory: ArrayBuffer;
+	readonly words: Uint32Array;
+	readonly halves: Uint16Array;
+	readonly bytes: Uint8Array;
+}
+
 /**
  * The consumer's end of a BPF ring buffer. The data pages are mapped twice in a row, so a record is never in two pieces; they
  * are read-only for us: a write is a segmentation fault.
  */
-export class Ring {
+export class Ring implements RecordMemory {
 	/** All records lie in this buffer, at positions that `next` returns. */
 	readonly memory: ArrayBuffer;
 	readonly words: Uint32Array;

@@ -5,6 +5,7 @@ export interface EbpfHostState {
 	readonly controlFd: number;
 	readonly controlBytes: number;
 	readonly countersFd: number;
+	readonly keptClosesFd: number;
 	/** What outlives a worker: the next one starts behind a batch that did not come to its end. */
 	readonly progress: SharedArrayBuffer;
 }

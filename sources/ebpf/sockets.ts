@@ -1,11 +1,14 @@
 import type { GapCause } from "../../core/index.js";
+import * as layout from "./record-layout.js";
 
 /** What the source remembers of one direction of a socket. */
 export interface SocketDirection {
 	/** Position after the last byte that was told to the engine; -1: nothing was. */
 	next: number;
-	/** The kernel's count of records that found no room, as last seen. */
-	drops: number;
+	/** Position after its last record: what is lost since then begins here. */
+	lostFrom: number;
+	/** What a hole is called that nothing explains. */
+	holeCause: GapCause;
 }
 
 /** One socket that the kernel told us about, which is one vantage for the engine. */
@@ -15,21 +18,20 @@ export interface Socket {
 	readonly conn: number;
 	/** True where the socket sends what the server sends. */
 	readonly isServer: boolean;
-	/** It was open before we looked: where its streams began to be watched is known only from its first record. */
-	readonly isLate: boolean;
+	/** True where positions are the socket's own count and no sequence numbers. */
+	readonly isLocal: boolean;
 	readonly send: SocketDirection;
 	readonly receive: SocketDirection;
-	/** When it may be forgotten: its close was seen, but the application could still read. 0: no close was seen. */
-	closeAtMs: number;
 }
 
 /** Causes of records without payload, by their number in bpf/events.h. */
-export const RECORD_CAUSES: readonly GapCause[] = [
-	"missed",
-	"sendfile",
-	"splice",
-	"io-uring",
-	"not-readable",
-	// packets should have brought it
-	"missed",
-];
+export const RECORD_CAUSES: readonly GapCause[] = (() => {
+	const causes: GapCause[] = [];
+	causes[layout.CAUSE_NONE] = "missed";
+	causes[layout.CAUSE_SENDFILE] = "sendfile";
+	causes[layout.CAUSE_SPLICE] = "splice";
+	causes[layout.CAUSE_IO_URING] = "io-uring";
+	causes[layout.CAUSE_NOT_READABLE] = "not-readable";
+	causes[layout.CAUSE_POSITION_CONFLICT] = "position-conflict";
+	return causes;
+})();

@@ -1,15 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CaptureEvent, CaptureSource } from "../../core/index.js";
 import { KernelClock } from "./clock.js";
+import { KeptCloses } from "./kept-closes.js";
 import { kernelCounters } from "./kernel-counters.js";
 import { libc } from "./libbpf.js";
 import { Processes } from "./processes.js";
 import * as layout from "./record-layout.js";
-import { Ring } from "./ring.js";
+import { type RecordMemory, Ring } from "./ring.js";
 import { type EbpfHostState, Progress } from "./shared.js";
 import { Translator } from "./translator.js";
 
 const BATCH_EVENTS = 1024;
+/** What a batch holds of the ring is free again only when the engine is done with it. */
+const BATCH_BYTES = 1 << 20;
 /** Between two looks at a ring that had something. */
 const BUSY_MS = 2;
 /** So many looks without a record, then we sleep until the kernel wakes us. */
@@ -25,6 +28,7 @@ export class EbpfSource implements CaptureSource {
 	readonly #progress: Progress;
 	readonly #clock = new KernelClock();
 	readonly #translator: Translator;
+	readonly #kept: KeptCloses;
 	#data: Ring | null = null;
 	#control: Ring | null = null;
 	#epoll = -1;
@@ -34,7 +38,8 @@ export class EbpfSource implements CaptureSource {
 	constructor(state: EbpfHostState) {
 		this.#state = state;
 		this.#progress = new Progress(state.progress);
-		this.#translator = new Translator(new Processes(), this.#clock);
+		this.#kept = new KeptCloses(state.keptClosesFd);
+		this.#translator = new Translator(new Processes(), this.#clock, this.#progress.batchEnd > 0);
 		this.#translator.bytesRingFull = this.#progress.namedLoss;
 	}
 
@@ -58,11 +63,12 @@ export class EbpfSource implements CaptureSource {
 		const left = this.#skipUnfinished(data);
 		if (left !== null) yield [left];
 		let idle = 0;
+		const kept: RecordMemory[] = [];
 		for (;;) {
 			const isLast = signal.aborted;
 			// what the control ring holds now happened after what the payload ring will show: payload goes first
 			control.refresh();
-			const controlLimit = control.limit;
+			kept.push(...this.#kept.take(performance.now(), isLast));
 			data.refresh();
 			const from = data.position;
 			let any = false;
@@ -80,7 +86,7 @@ export class EbpfSource implements CaptureSource {
 			}
 			data.release();
 			const isBehind = data.position < data.limit;
-			if (!isBehind) any = (yield* this.#controls(control, controlLimit)) || any;
+			if (!isBehind) any = (yield* this.#closes(control, kept.splice(0))) || any;
 			if (isLast && !isBehind) {
 				yield* this.#unnamedLoss();
 				return;
@@ -107,9 +113,8 @@ export class EbpfSource implements CaptureSource {
 	counters(): Readonly<Record<string, number>> {
 		return {
 			records: this.#records,
+			bytes: this.#translator.bytesCaptured,
 			bytes_seen: this.#translator.bytesSeen,
-			bytes_after_close: this.#translator.bytesAfterClose,
-			wire_bytes_orphaned: this.#translator.bytesOrphaned,
 			wire_records_duplicate: this.#translator.recordsDuplicate,
 			sockets_open: this.#translator.openSockets,
 			restart_records_skipped: this.#skipped.records,
@@ -120,7 +125,8 @@ export class EbpfSource implements CaptureSource {
 	/** True when there is nothing more to take now. */
 	#drain(data: Ring, batch: CaptureEvent[]): boolean {
 		const translator = this.#translator;
-		while (batch.length < BATCH_EVENTS) {
+		const upTo = data.position + BATCH_BYTES;
+		while (batch.length < BATCH_EVENTS && data.position < upTo) {
 			const at = data.next();
 			if (at < 0) return true;
 			this.#records++;
@@ -129,13 +135,11 @@ export class EbpfSource implements CaptureSource {
 		return false;
 	}
 
-	*#controls(control: Ring, limit: number): Generator<readonly CaptureEvent[], boolean> {
+	*#closes(control: Ring, kept: readonly RecordMemory[]): Generator<readonly CaptureEvent[], boolean> {
 		const batch: CaptureEvent[] = [];
-		const nowMs = Date.now();
-		control.limit = limit;
-		for (let at = control.next(); at >= 0; at = control.next()) this.#translator.control(control, at, batch, nowMs);
+		for (const record of kept) this.#translator.close(record, 0, batch);
+		for (let at = control.next(); at >= 0; at = control.next()) this.#translator.close(control, at, batch);
 		control.release();
-		if (this.#translator.hasClosing) this.#translator.expire(nowMs, batch);
 		if (batch.length === 0) return false;
 		yield batch;
 		return true;

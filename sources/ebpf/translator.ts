@@ -1,31 +1,28 @@
-import type { BytesEvent, CaptureEvent, Direction, EndEvent, GapCause, OpenEvent } from "../../core/index.js";
+import type { BytesEvent, CaptureEvent, Direction } from "../../core/index.js";
 import { addressText } from "./addresses.js";
 import type { KernelClock } from "./clock.js";
 import type { Processes } from "./processes.js";
 import * as layout from "./record-layout.js";
-import type { Ring } from "./ring.js";
+import type { RecordMemory } from "./ring.js";
 import { RECORD_CAUSES, type Socket, type SocketDirection } from "./sockets.js";
 
 const TWO_32 = 2 ** 32;
-/** An application that still holds a closed connection gets this long to read what had arrived. */
-const HELD_MS = 1000;
 /** Sockets that are remembered at once. */
 const MAX_SOCKETS = 262_144;
+/** Where either is set, the first position that we hear of is not the first byte of the stream. */
+const FROM_THE_MIDDLE = layout.FLAG_LATE | layout.FLAG_POSITION_LOCAL;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Turns ring records into capture events. Positions, roles and losses are known here; reassembly is the engine's. */
 export class Translator {
 	bytesSeen = 0;
-	bytesOrphaned = 0;
+	bytesCaptured = 0;
 	/** Of what the kernel counted as lost: bytes whose connection and position we could name. */
 	bytesRingFull = 0;
-	/** Read by an application so long after the close that the connection was forgotten. */
-	bytesAfterClose = 0;
 	recordsDuplicate = 0;
 	readonly #sockets = new Map<number, Socket>();
-	/** Closed, but the application may read on. */
-	readonly #closing = new Set<Socket>();
+	#last: Socket | null = null;
 	readonly #free: number[] = [];
 	#nextConn = 1;
 	readonly #processes: Processes;
@@ -34,7 +31,11 @@ export class Translator {
 	readonly #pool: Mutable<BytesEvent>[] = [];
 	#used = 0;
 
-	constructor(processes: Processes, clock: KernelClock) {
+	/** Another worker told the engine before us about connections that are still open. */
+	readonly #isSuccessor: boolean;
+
+	constructor(processes: Processes, clock: KernelClock, isSuccessor: boolean) {
+		this.#isSuccessor = isSuccessor;
 		this.#processes = processes;
 		this.#clock = clock;
 	}
@@ -45,56 +46,56 @@ export class Translator {
 	}
 
 	/** One record of the payload ring at byte index `at`. */
-	payload(ring: Ring, at: number, batch: CaptureEvent[]): void {
+	payload(ring: RecordMemory, at: number, batch: CaptureEvent[]): void {
 		const w = at >>> 2;
 		const { words, bytes } = ring;
 		const kind = bytes[at + layout.RECORD_KIND]!;
-		const cookie = words[w]! + words[w + 1]! * TWO_32;
-		let socket = this.#sockets.get(cookie);
-		if (socket === undefined) {
-			if (kind === layout.RECORD_WIRE && words[(at + layout.RECORD_PID) >>> 2] === 0) {
-				// a packet before the first call of its process: who that is, nobody knows yet
-				this.bytesOrphaned += words[(at + layout.RECORD_LENGTH) >>> 2]!;
-				return;
-			}
-			if ((bytes[at + layout.RECORD_FLAGS]! & layout.FLAG_STILL_HELD) !== 0) {
-				this.bytesAfterClose += words[(at + layout.RECORD_LENGTH) >>> 2]! + words[(at + layout.RECORD_MISSING) >>> 2]!;
-				return;
-			}
-			socket = this.#open(ring, at, cookie, batch);
-		}
-		if (socket.closeAtMs !== 0) this.#keepOn(socket);
+		const socket = this.#socketOf(ring, at, batch);
+		if (kind === layout.RECORD_OPEN) return;
 		const isReceive = bytes[at + layout.RECORD_DIRECTION] !== 0;
 		const side = isReceive ? socket.receive : socket.send;
 		// what a server receives goes from client to server
 		const dir: Direction = isReceive === socket.isServer ? 0 : 1;
 		const offset = words[w + 4]! + words[w + 5]! * TWO_32;
-		const tsUs = Math.floor((words[w + 2]! + words[w + 3]! * TWO_32) / 1000) + this.#clock.offsetUs;
-		const drops = words[(at + layout.RECORD_DROPS) >>> 2]!;
+		const tsUs = this.#timeOf(words, w);
+		const lost = words[(at + layout.RECORD_LOST) >>> 2]!;
 		const length = words[(at + layout.RECORD_LENGTH) >>> 2]!;
-		const hasDropped = drops !== side.drops;
-		if (hasDropped) this.#lost(socket, side, dir, offset, drops, tsUs, batch);
+		const end = offset + length;
+		if (offset !== side.next || lost !== 0)
+			this.#missing(
+				socket,
+				side,
+				dir,
+				offset,
+				lost,
+				(bytes[at + layout.RECORD_FLAGS]! & FROM_THE_MIDDLE) !== 0,
+				tsUs,
+				batch,
+			);
+		const lostOther = words[(at + layout.RECORD_LOST_OTHER) >>> 2]!;
+		if (lostOther !== 0)
+			this.#missingSoFar(socket, isReceive ? socket.send : socket.receive, dir, lostOther, tsUs, batch);
+		if (end <= side.next) {
+			// packets and calls may bring the same byte
+			if (kind === layout.RECORD_GAP) return;
+			if (kind === layout.RECORD_WIRE) this.recordsDuplicate++;
+		} else {
+			this.bytesSeen += end - Math.max(offset, side.next);
+		}
 		if (kind === layout.RECORD_GAP) {
-			const missing = words[(at + layout.RECORD_MISSING) >>> 2]!;
-			let cause = RECORD_CAUSES[bytes[at + layout.RECORD_CAUSE]!] ?? "missed";
-			// packets should have brought it, and found no room
-			if (cause === "missed" && hasDropped) cause = "ring-full";
-			this.bytesSeen += missing;
-			if (cause === "ring-full") this.bytesRingFull += Math.max(0, offset + missing - Math.max(offset, side.next));
+			const cause = RECORD_CAUSES[bytes[at + layout.RECORD_CAUSE]!] ?? "missed";
 			const from = Math.max(offset, side.next);
-			// where packets were faster, nothing is missing any more
-			if (offset + missing > from)
-				batch.push({ kind: "gap", conn: socket.conn, dir, tsUs, offset: from, length: offset + missing - from, cause });
+			batch.push({ kind: "gap", conn: socket.conn, dir, tsUs, offset: from, length: end - from, cause });
+			// what other threads moved meanwhile stays unknown until packets bring it
+			if (cause === "position-conflict") side.holeCause = cause;
+			side.next = end;
+			side.lostFrom = end;
 			return;
 		}
-		const end = offset + length;
-		if (kind === layout.RECORD_WIRE) {
-			if (end <= side.next) {
-				this.recordsDuplicate++;
-				return;
-			}
-		} else this.bytesSeen += length;
+		if (kind === layout.RECORD_WIRE) side.holeCause = "missed";
 		if (end > side.next) side.next = end;
+		side.lostFrom = side.next;
+		this.bytesCaptured += length;
 		const event = this.#bytesEvent();
 		event.conn = socket.conn;
 		event.dir = dir;
@@ -104,67 +105,35 @@ export class Translator {
 		batch.push(event);
 	}
 
-	/** One record of the control ring. */
-	control(ring: Ring, at: number, batch: CaptureEvent[], nowMs: number): void {
+	/** One close record. */
+	close(ring: RecordMemory, at: number, batch: CaptureEvent[]): void {
 		const w = at >>> 2;
 		const { words, bytes } = ring;
-		const cookie = words[w]! + words[w + 1]! * TWO_32;
-		const kind = bytes[at + layout.RECORD_KIND]!;
-		let socket = this.#sockets.get(cookie);
-		if (kind === layout.RECORD_OPEN) {
-			if (socket === undefined) this.#open(ring, at, cookie, batch);
+		const tsUs = this.#timeOf(words, w);
+		const flags = bytes[at + layout.RECORD_FLAGS]!;
+		if ((flags & layout.FLAG_IDENTITY_ONLY) !== 0) {
+			const known = this.#sockets.get(words[w]! + words[w + 1]! * TWO_32);
+			if (known !== undefined) this.#close(known, tsUs, batch);
 			return;
 		}
-		if (socket === undefined) {
-			// not one of its records found room
-			const dropped =
-				words[(at + layout.CLOSE_RECORD_DROPS_RECV) >>> 2]! + words[(at + layout.CLOSE_RECORD_DROPS_SEND) >>> 2]!;
-			if (dropped === 0) return;
-			socket = this.#open(ring, at, cookie, batch);
-		}
-		const tsUs = Math.floor((words[w + 2]! + words[w + 3]! * TWO_32) / 1000) + this.#clock.offsetUs;
-		const read64 = (offset: number): number => words[(at + offset) >>> 2]! + words[(at + offset + 4) >>> 2]! * TWO_32;
-		const flags = bytes[at + layout.RECORD_FLAGS]!;
-		const isHeld = (flags & layout.FLAG_STILL_HELD) !== 0;
+		const socket = this.#socketOf(ring, at, batch);
 		const how = (flags & layout.FLAG_RESET) !== 0 ? "reset" : "fin";
+		const isLate = (flags & FROM_THE_MIDDLE) !== 0;
 		for (const isReceive of [true, false]) {
 			const side = isReceive ? socket.receive : socket.send;
 			const dir: Direction = isReceive === socket.isServer ? 0 : 1;
-			const drops = words[(at + (isReceive ? layout.CLOSE_RECORD_DROPS_RECV : layout.CLOSE_RECORD_DROPS_SEND)) >>> 2]!;
-			const final = read64(isReceive ? layout.CLOSE_RECORD_FINAL_RECV : layout.CLOSE_RECORD_FINAL_SEND);
-			if (drops !== side.drops) this.#lost(socket, side, dir, final, drops, tsUs, batch);
-			// an application that has not read everything may still do so
-			const isOver = !isReceive || !isHeld || final === read64(layout.CLOSE_RECORD_RECEIVED);
-			batch.push(endEvent(socket.conn, dir, tsUs, isOver ? final : null, how));
+			const lost = words[(at + (isReceive ? layout.CLOSE_RECORD_LOST_RECV : layout.CLOSE_RECORD_LOST_SEND)) >>> 2]!;
+			const f = (at + (isReceive ? layout.CLOSE_RECORD_FINAL_RECV : layout.CLOSE_RECORD_FINAL_SEND)) >>> 2;
+			const final = words[f]! + words[f + 1]! * TWO_32;
+			if (isReceive && bytes[at + layout.RECORD_CAUSE] === layout.CAUSE_SPLICE) side.holeCause = "splice";
+			if (final !== side.next || lost !== 0) this.#missing(socket, side, dir, final, lost, isLate, tsUs, batch);
+			batch.push({ kind: "end", conn: socket.conn, dir, tsUs, finalOffset: final, how });
 		}
-		if (isHeld) {
-			socket.closeAtMs = nowMs + HELD_MS;
-			this.#closing.add(socket);
-		} else this.#close(socket, tsUs, batch);
-	}
-
-	/** Connections whose application had time enough to read the rest. */
-	expire(nowMs: number, batch: CaptureEvent[]): void {
-		for (const socket of this.#closing) {
-			if (socket.closeAtMs > nowMs) return;
-			this.#closing.delete(socket);
-			this.#close(socket, nowMs * 1000, batch);
-		}
-	}
-
-	get hasClosing(): boolean {
-		return this.#closing.size > 0;
+		this.#close(socket, tsUs, batch);
 	}
 
 	get openSockets(): number {
 		return this.#sockets.size;
-	}
-
-	/** It is still being read. The set stays in the order of its deadlines. */
-	#keepOn(socket: Socket): void {
-		socket.closeAtMs = Date.now() + HELD_MS;
-		this.#closing.delete(socket);
-		this.#closing.add(socket);
 	}
 
 	#bytesEvent(): Mutable<BytesEvent> {
@@ -175,7 +144,24 @@ export class Translator {
 		return event;
 	}
 
-	#open(ring: Ring, at: number, cookie: number, batch: CaptureEvent[]): Socket {
+	/** The socket of the record at `at`, made known to the engine at first sight. */
+	#socketOf(ring: RecordMemory, at: number, batch: CaptureEvent[]): Socket {
+		const { words, bytes } = ring;
+		const cookie = words[at >>> 2]! + words[(at >>> 2) + 1]! * TWO_32;
+		// a request's answer follows it more often than not
+		let socket = this.#last !== null && this.#last.cookie === cookie ? this.#last : this.#sockets.get(cookie);
+		const isLocal = (bytes[at + layout.RECORD_FLAGS]! & layout.FLAG_POSITION_LOCAL) !== 0;
+		if (socket !== undefined && socket.isLocal !== isLocal) {
+			// an upper-layer protocol took over: these are other streams
+			this.#close(socket, this.#timeOf(words, at >>> 2), batch);
+			socket = undefined;
+		}
+		if (socket === undefined) socket = this.#open(ring, at, cookie, isLocal, batch);
+		this.#last = socket;
+		return socket;
+	}
+
+	#open(ring: RecordMemory, at: number, cookie: number, isLocal: boolean, batch: CaptureEvent[]): Socket {
 		const { words, halves, bytes } = ring;
 		const role = bytes[at + layout.RECORD_ROLE]!;
 		const family = bytes[at + layout.RECORD_FAMILY]!;
@@ -196,15 +182,13 @@ export class Translator {
 			cookie,
 			conn: this.#free.pop() ?? this.#nextConn++,
 			isServer,
-			isLate: (bytes[at + layout.RECORD_FLAGS]! & layout.FLAG_LATE) !== 0,
-			send: { next: -1, drops: 0 },
-			receive: { next: -1, drops: 0 },
-			closeAtMs: 0,
+			isLocal,
+			send: { next: -1, lostFrom: 0, holeCause: "missed" },
+			receive: { next: -1, lostFrom: 0, holeCause: "missed" },
 		};
 		this.#sockets.set(cookie, socket);
 		if (this.#sockets.size > MAX_SOCKETS) this.#forgetOldest(batch);
-		const isLocal = (bytes[at + layout.RECORD_FLAGS]! & layout.FLAG_POSITION_LOCAL) !== 0;
-		const open: OpenEvent = {
+		batch.push({
 			kind: "open",
 			conn: socket.conn,
 			tsUs: this.#timeOf(words, at >>> 2),
@@ -219,8 +203,7 @@ export class Translator {
 			process: this.#processes.of(pid),
 			layer: "transport",
 			lower: null,
-		};
-		batch.push(open);
+		});
 		return socket;
 	}
 
@@ -228,55 +211,75 @@ export class Translator {
 		return Math.floor((words[w + 2]! + words[w + 3]! * TWO_32) / 1000) + this.#clock.offsetUs;
 	}
 
-	/** The kernel counted records that found no room: what is missing up to `offset` is theirs. */
-	#lost(
-		{ conn, isLate }: Socket,
+	/**
+	 * Names what is missing before `offset`: the last `lost` bytes found no room in the ring, whatever else lies between was
+	 * not seen at all. Of a connection that is older than we are, what passed before we looked is not missing.
+	 */
+	#missing(
+		{ conn }: Socket,
 		side: SocketDirection,
 		dir: Direction,
 		offset: number,
-		drops: number,
+		lost: number,
+		isLate: boolean,
 		tsUs: number,
 		batch: CaptureEvent[],
 	): void {
-		const cause: GapCause = "ring-full";
-		if (side.next < 0 && isLate) {
-			// where watching would have begun, only the lost record knew
-			batch.push({ kind: "loss", bytes: null, events: drops - side.drops, cause });
-			side.drops = drops;
-			return;
+		const lostFrom = Math.max(0, offset - lost);
+		if (side.next < 0) side.next = isLate || this.#isSuccessor ? lostFrom : 0;
+		if (offset <= side.next) return;
+		this.bytesSeen += offset - side.next;
+		if (lostFrom > side.next) {
+			const length = lostFrom - side.next;
+			batch.push({ kind: "gap", conn, dir, tsUs, offset: side.next, length, cause: side.holeCause });
+			side.next = lostFrom;
 		}
-		side.drops = drops;
-		const from = Math.max(0, side.next);
-		if (offset <= from) return;
-		this.bytesRingFull += offset - from;
-		batch.push({ kind: "gap", conn, dir, tsUs, offset: from, length: offset - from, cause });
-		this.bytesSeen += offset - from;
-		side.next = offset;
+		if (offset > side.next) this.#ringFull(conn, side, dir, offset, tsUs, batch);
+	}
+
+	/** What is missing of the other direction, told with this one's record: a response shows that its request was lost. */
+	#missingSoFar(
+		{ conn }: Socket,
+		other: SocketDirection,
+		dir: Direction,
+		lost: number,
+		tsUs: number,
+		batch: CaptureEvent[],
+	): void {
+		// where watching began, only a record of that direction tells
+		if (other.next < 0) return;
+		const end = other.lostFrom + lost;
+		if (end <= other.next) return;
+		this.bytesSeen += end - other.next;
+		this.#ringFull(conn, other, dir === 0 ? 1 : 0, end, tsUs, batch);
+	}
+
+	#ringFull(
+		conn: number,
+		side: SocketDirection,
+		dir: Direction,
+		to: number,
+		tsUs: number,
+		batch: CaptureEvent[],
+	): void {
+		const length = to - side.next;
+		this.bytesRingFull += length;
+		batch.push({ kind: "gap", conn, dir, tsUs, offset: side.next, length, cause: "ring-full" });
+		side.next = to;
 	}
 
 	/** Its close was lost, or it is very old: there must be an end to remembering. */
 	#forgetOldest(batch: CaptureEvent[]): void {
 		const oldest = this.#sockets.values().next().value;
-		if (oldest === undefined) return;
-		this.#closing.delete(oldest);
-		this.#close(oldest, Date.now() * 1000, batch);
+		if (oldest !== undefined) this.#close(oldest, Date.now() * 1000, batch);
 	}
 
 	#close(socket: Socket, tsUs: number, batch: CaptureEvent[]): void {
 		this.#sockets.delete(socket.cookie);
 		this.#free.push(socket.conn);
+		if (this.#last === socket) this.#last = null;
 		batch.push({ kind: "close", conn: socket.conn, tsUs });
 	}
 }
 
 const NOTHING = new Uint8Array(0);
-
-function endEvent(
-	conn: number,
-	dir: Direction,
-	tsUs: number,
-	finalOffset: number | null,
-	how: EndEvent["how"],
-): EndEvent {
-	return { kind: "end", conn, dir, tsUs, finalOffset, how };
-}

@@ -82,7 +82,7 @@ live("overload: what the calls returned is captured or a gap, in each direction 
 	const counters = await capture.stop();
 	t.true(gaps > 1_000_000, `only ${gaps} bytes were lost`);
 	t.is(counters.ring_full_bytes, gaps);
-	t.is(counters.kernel_bytes, captured);
+	t.is(counters.bytes, captured);
 	t.is(counters.bytes_seen, captured + gaps);
 	t.log(`${captured} bytes captured, ${gaps} in gaps`);
 });
