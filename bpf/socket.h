@@ -203,12 +203,14 @@ static __always_inline void add_server_end(const struct record *r)
 	bpf_map_update_elem(&server_ends, &key, &one, BPF_ANY);
 }
 
-/* From now on packets bring what passes in these directions. */
-static __always_inline void want_wire(struct socket_state *state, struct tcp_sock *tp, __u8 directions)
+/* From now on packets bring what passes in these directions; calls told of what was sent before `told`. */
+static __always_inline void want_wire(struct socket_state *state, struct tcp_sock *tp, __u8 directions, __u64 told)
 {
 	if (settings.wire == WIRE_NEVER || (directions & ~state->wire) == 0 || (state->head.flags & FLAG_POSITION_LOCAL))
 		return;
 	wire_is_wanted = 1;
+	if ((state->tracked & BIT_OF(DIRECTION_SEND)) && state->wire_next < told)
+		state->wire_next = told;
 	/* first the mark, then the positions: a packet in between comes twice rather than not at all */
 	state->wire |= directions;
 	barrier();
@@ -240,11 +242,11 @@ static __always_inline void decide(struct socket_state *state, struct tcp_sock *
 	if (verdict == VERDICT_COPY && r->role == ROLE_SERVER)
 		add_server_end(r);
 	if (verdict == VERDICT_COPY && settings.wire == WIRE_ALWAYS)
-		want_wire(state, tp, BOTH_DIRECTIONS);
+		want_wire(state, tp, BOTH_DIRECTIONS, state->next[DIRECTION_SEND]);
 	if (verdict == VERDICT_COPY && settings.wire == WIRE_AUTO) {
 		directions = bpf_map_lookup_elem(&bufferless, &r->pid);
 		if (directions)
-			want_wire(state, tp, *directions);
+			want_wire(state, tp, *directions, state->next[DIRECTION_SEND]);
 	}
 	state->verdict = verdict;
 }

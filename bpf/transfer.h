@@ -149,7 +149,7 @@ static __always_inline int is_faulty(const struct record *r)
 }
 
 /* what this process moves has no user buffer: from now on packets bring it, for this socket and its next ones */
-static __always_inline void learn_bufferless(struct socket_state *state, struct tcp_sock *tp, __u8 directions)
+static __always_inline void learn_bufferless(struct socket_state *state, struct tcp_sock *tp, __u8 directions, __u64 told)
 {
 	__u8 *known;
 
@@ -159,16 +159,17 @@ static __always_inline void learn_bufferless(struct socket_state *state, struct 
 	if (known)
 		directions |= *known;
 	bpf_map_update_elem(&bufferless, &state->head.pid, &directions, BPF_ANY);
-	want_wire(state, tp, directions);
+	want_wire(state, tp, directions, told);
 }
 
 /* Who splices into a socket does it out of one too, and that tells nobody: what was read so far is named here. */
-static __always_inline void on_splice(struct record *head, struct socket_state *state, struct sock *sk, struct tcp_sock *tp)
+static __always_inline void on_splice(struct record *head, struct socket_state *state, struct sock *sk, struct tcp_sock *tp,
+				      __u64 told)
 {
 	__u64 from = state->next[DIRECTION_RECV];
 	__u64 to;
 
-	learn_bufferless(state, tp, BOTH_DIRECTIONS);
+	learn_bufferless(state, tp, BOTH_DIRECTIONS, told);
 	if (state->wire & BIT_OF(DIRECTION_RECV))
 		to = state->wire_from[DIRECTION_RECV];
 	else
@@ -227,6 +228,7 @@ static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u3
 	struct tcp_sock *tp;
 	struct record head;
 	struct place place;
+	__u64 told;
 
 	if (ret <= 0)
 		return 0;
@@ -269,6 +271,7 @@ static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u3
 	head.lost_other = state->lost[~direction & 1];
 	find_place(&place, sk, tp, state, direction, ret);
 	head.offset = place.offset;
+	told = direction == DIRECTION_SEND ? place.before : state->next[DIRECTION_SEND];
 	if (is_faulty(&head))
 		return 0;
 	if ((state->wire & BIT_OF(direction)) && place.offset >= state->wire_from[direction & 1])
@@ -279,14 +282,14 @@ static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u3
 			__u64 hole = place.offset - place.before;
 
 			if (hole > 1)
-				learn_bufferless(state, tp, BIT_OF(direction));
+				learn_bufferless(state, tp, BIT_OF(direction), state->next[DIRECTION_SEND]);
 			emit_gap(&head, state, place.before, hole, hole > 1 ? CAUSE_SPLICE : CAUSE_NOT_READABLE);
 			head.lost = state->lost[direction & 1];
 		} else {
 			/* several threads at once: what is not told yet up to here is one of theirs */
 			if (place.end > place.before)
 				emit_gap(&head, state, place.before, place.end - place.before, CAUSE_POSITION_CONFLICT);
-			learn_bufferless(state, tp, BIT_OF(direction));
+			learn_bufferless(state, tp, BIT_OF(direction), told);
 			return 0;
 		}
 	}
@@ -296,9 +299,9 @@ static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u3
 	if (direction == DIRECTION_RECV && (flags & MSG_TRUNC))
 		buffers.cause = CAUSE_NOT_READABLE;
 	else if (buffers.cause == CAUSE_SPLICE)
-		on_splice(&head, state, sk, tp);
+		on_splice(&head, state, sk, tp, place.before);
 	else if (buffers.cause != CAUSE_NONE)
-		learn_bufferless(state, tp, BIT_OF(direction));
+		learn_bufferless(state, tp, BIT_OF(direction), told);
 	if (buffers.cause != CAUSE_NONE) {
 		__u64 end = place.end;
 

@@ -32,6 +32,7 @@ export class Ring implements RecordMemory {
 	position: number;
 	/** Producer's position as far as this reader knows it. */
 	limit = 0;
+	#released = -1;
 	readonly #consumer: BigUint64Array;
 	readonly #producer: BigUint64Array;
 	readonly #mappings: readonly [Pointer, number][];
@@ -85,6 +86,8 @@ export class Ring implements RecordMemory {
 
 	/** Gives everything before `position` back to the kernel. One 64-bit store: two halves would tear every 4 GiB. */
 	release(): void {
+		if (this.position === this.#released) return;
+		this.#released = this.position;
 		Atomics.store(this.#consumer, 0, BigInt(this.position));
 	}
 

@@ -7,6 +7,8 @@ export interface SocketDirection {
 	next: number;
 	/** Position after its last record: what is lost since then begins here. */
 	lostFrom: number;
+	/** Packets brought some of its bytes. */
+	hasPackets: boolean;
 	/** What a hole is called that nothing explains. */
 	holeCause: GapCause;
 }

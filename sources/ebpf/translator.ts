@@ -61,6 +61,11 @@ export class Translator {
 		const lost = words[(at + layout.RECORD_LOST) >>> 2]!;
 		const length = words[(at + layout.RECORD_LENGTH) >>> 2]!;
 		const end = offset + length;
+		if (kind === layout.RECORD_WIRE && !side.hasPackets) {
+			side.hasPackets = true;
+			// a process that is known for it read this before its first call told us of the socket
+			if (isReceive && side.holeCause === "missed") side.holeCause = "splice";
+		}
 		if (offset !== side.next || lost !== 0)
 			this.#missing(
 				socket,
@@ -183,8 +188,8 @@ export class Translator {
 			conn: this.#free.pop() ?? this.#nextConn++,
 			isServer,
 			isLocal,
-			send: { next: -1, lostFrom: 0, holeCause: "missed" },
-			receive: { next: -1, lostFrom: 0, holeCause: "missed" },
+			send: { next: -1, lostFrom: 0, hasPackets: false, holeCause: "missed" },
+			receive: { next: -1, lostFrom: 0, hasPackets: false, holeCause: "missed" },
 		};
 		this.#sockets.set(cookie, socket);
 		if (this.#sockets.size > MAX_SOCKETS) this.#forgetOldest(batch);

@@ -136,6 +136,14 @@ test("an answer that was under way at a late join goes to nobody", (t) => {
 	t.deepEqual(h.lines, ["→a partial", "two→b ok"]);
 });
 
+test("an answer and the request after it are lost: the next answer goes to neither", (t) => {
+	const h = new Harness().open().bytes(0, 0, "one\n").bytes(1, 0, "=a\n").bytes(0, 4, "two\n");
+	// `=b` and `three` are lost
+	h.gap(1, 3, 3, "ring-full").gap(0, 8, 6, "ring-full").bytes(1, 6, "=c\n").bytes(0, 14, "four\n").bytes(1, 9, "=d\n");
+	h.pass(60_000).pass(60_000);
+	t.deepEqual(h.lines, ["one→a ok", "two→ partial", "→c partial", "four→d ok"]);
+});
+
 test("a whole request is lost behind others: its answer is not the next one's", (t) => {
 	const h = new Harness().open();
 	for (let i = 0; i < 3; i++) h.bytes(0, i * 4, "one\n").bytes(1, i * 3, "=a\n");

@@ -1,0 +1,106 @@
+import type { CaptureEvent } from "../../../core/index.js";
+import { KernelClock } from "../../../sources/ebpf/clock.js";
+import { Processes } from "../../../sources/ebpf/processes.js";
+import * as layout from "../../../sources/ebpf/record-layout.js";
+import type { RecordMemory } from "../../../sources/ebpf/ring.js";
+import { Translator } from "../../../sources/ebpf/translator.js";
+
+const AF_INET = 2;
+const TWO_32 = 2 ** 32;
+
+export interface RecordFields {
+	readonly kind?: number;
+	readonly cookie?: number;
+	readonly receive?: boolean;
+	readonly offset?: number;
+	/** Payload, or the length of a gap. */
+	readonly data?: string | number;
+	readonly lost?: number;
+	readonly lostOther?: number;
+	readonly cause?: number;
+	readonly flags?: number;
+	readonly role?: number;
+	/** Of a close: final positions and losses, sent and received. */
+	readonly finals?: readonly [send: number, receive: number, lostSend?: number, lostReceive?: number];
+}
+
+/** One record as the kernel writes it: a server on 10.0.0.1:80, its client on 10.0.0.2:4000. */
+export function record(fields: RecordFields): RecordMemory {
+	const payload = typeof fields.data === "string" ? Buffer.from(fields.data, "latin1") : Buffer.alloc(0);
+	const size = Math.max(layout.RECORD_BYTES + ((payload.length + 7) & ~7), layout.CLOSE_RECORD_BYTES);
+	const bytes = new Uint8Array(size);
+	const out = new DataView(bytes.buffer);
+	const put64 = (at: number, value: number) => {
+		out.setUint32(at, value % TWO_32, true);
+		out.setUint32(at + 4, Math.floor(value / TWO_32), true);
+	};
+	put64(layout.RECORD_COOKIE, fields.cookie ?? 1);
+	put64(layout.RECORD_TIME_NS, 5_000_000_000);
+	put64(layout.RECORD_OFFSET, fields.offset ?? 0);
+	out.setUint32(layout.RECORD_LENGTH, typeof fields.data === "number" ? fields.data : payload.length, true);
+	out.setUint32(layout.RECORD_LOST, fields.lost ?? 0, true);
+	out.setUint32(layout.RECORD_LOST_OTHER, fields.lostOther ?? 0, true);
+	out.setUint32(layout.RECORD_BASE_SEND, 111, true);
+	out.setUint32(layout.RECORD_BASE_RECV, 222, true);
+	out.setUint16(layout.RECORD_LOCAL_PORT, 80, true);
+	out.setUint16(layout.RECORD_REMOTE_PORT, 4000, true);
+	out.setUint32(layout.RECORD_NETNS, 77, true);
+	bytes[layout.RECORD_FAMILY] = AF_INET;
+	bytes[layout.RECORD_KIND] = fields.kind ?? layout.RECORD_DATA;
+	bytes[layout.RECORD_ROLE] = fields.role ?? layout.ROLE_SERVER;
+	bytes[layout.RECORD_DIRECTION] = fields.receive === true ? 1 : 0;
+	bytes[layout.RECORD_CAUSE] = fields.cause ?? 0;
+	bytes[layout.RECORD_FLAGS] = fields.flags ?? 0;
+	bytes.set([10, 0, 0, 1], layout.RECORD_LOCAL);
+	bytes.set([10, 0, 0, 2], layout.RECORD_REMOTE);
+	bytes.set(payload, layout.RECORD_BYTES);
+	if (fields.finals !== undefined) {
+		put64(layout.CLOSE_RECORD_FINAL_SEND, fields.finals[0]);
+		put64(layout.CLOSE_RECORD_FINAL_RECV, fields.finals[1]);
+		out.setUint32(layout.CLOSE_RECORD_LOST_SEND, fields.finals[2] ?? 0, true);
+		out.setUint32(layout.CLOSE_RECORD_LOST_RECV, fields.finals[3] ?? 0, true);
+	}
+	const memory = bytes.buffer;
+	return { memory, bytes, words: new Uint32Array(memory), halves: new Uint16Array(memory) };
+}
+
+/** A translator, and what it says of each record as short text. */
+export class Script {
+	readonly translator: Translator;
+
+	constructor(isSuccessor = false) {
+		this.translator = new Translator(new Processes(), new KernelClock(), isSuccessor);
+	}
+
+	payload(fields: RecordFields): string[] {
+		return this.#told((batch) => this.translator.payload(record(fields), 0, batch));
+	}
+
+	close(fields: RecordFields): string[] {
+		return this.#told((batch) => this.translator.close(record({ kind: layout.RECORD_CLOSE, ...fields }), 0, batch));
+	}
+
+	#told(tell: (batch: CaptureEvent[]) => void): string[] {
+		const batch: CaptureEvent[] = [];
+		this.translator.startBatch();
+		tell(batch);
+		return batch.map(textOf);
+	}
+}
+
+function textOf(event: CaptureEvent): string {
+	switch (event.kind) {
+		case "open":
+			return `open ${event.conn} ${event.role}${event.roleKnown ? "" : "?"} ${event.client.address}:${event.client.port} ${event.server.address}:${event.server.port} ${event.bases}`;
+		case "bytes":
+			return `bytes ${event.conn} ${event.dir} ${event.offset} ${Buffer.from(event.data).toString("latin1")}`;
+		case "gap":
+			return `gap ${event.conn} ${event.dir} ${event.offset}+${event.length} ${event.cause}`;
+		case "end":
+			return `end ${event.conn} ${event.dir} ${event.finalOffset} ${event.how}`;
+		case "close":
+			return `close ${event.conn}`;
+		default:
+			return event.kind;
+	}
+}

@@ -1,0 +1,45 @@
+import test from "ava";
+import { ebpfOptions } from "../../../sources/ebpf/options.js";
+import * as layout from "../../../sources/ebpf/record-layout.js";
+import { targetsBytes } from "../../../sources/ebpf/targets.js";
+
+test("rules as the kernel reads them", (t) => {
+	const { targets } = ebpfOptions.parse({
+		targets: [{ ports: [80, 65535] }, { pids: [7], name: "fifteen-letters", exclude: true }],
+	});
+	const bytes = targetsBytes(targets, 9);
+	const out = new DataView(bytes.buffer);
+	t.is(bytes.length, layout.TARGETS_BYTES);
+	t.is(out.getUint32(layout.TARGETS_GENERATION, true), 9);
+	t.is(out.getUint32(layout.TARGETS_RULE_COUNT, true), 2);
+	t.is(out.getUint32(layout.TARGETS_PORTS_ONLY, true), 0);
+	const [first, second] = [layout.TARGETS_RULES, layout.TARGETS_RULES + layout.RULE_BYTES];
+	t.is(out.getUint32(first + layout.RULE_PORT_COUNT, true), 2);
+	t.is(out.getUint16(first + layout.RULE_PORTS, true), 80);
+	t.is(out.getUint16(first + layout.RULE_PORTS + 2, true), 65535);
+	t.is(out.getUint32(first + layout.RULE_EXCLUDE, true), 0);
+	t.is(out.getUint32(second + layout.RULE_PID_COUNT, true), 1);
+	t.is(out.getUint32(second + layout.RULE_PIDS, true), 7);
+	t.is(out.getUint32(second + layout.RULE_HAS_COMM, true), 1);
+	t.is(out.getUint32(second + layout.RULE_EXCLUDE, true), 1);
+	const name = Buffer.from(bytes.subarray(second + layout.RULE_COMM, second + layout.RULE_COMM + 16));
+	t.is(name.toString("latin1"), "fifteen-letters\0");
+});
+
+test("rules of ports alone are known for both ends before the first byte", (t) => {
+	const { targets } = ebpfOptions.parse({ targets: [{ ports: [80] }, { ports: [81], exclude: true }] });
+	const out = new DataView(targetsBytes(targets, 1).buffer);
+	t.is(out.getUint32(layout.TARGETS_PORTS_ONLY, true), 1);
+});
+
+for (const [what, options] of [
+	["no targets", {}],
+	["an empty list of targets", { targets: [] }],
+	["a rule without a condition", { targets: [{ exclude: true }] }],
+	["an unknown key", { targets: [{ ports: [1], protocol: "http" }] }],
+	["a port that is none", { targets: [{ ports: [65536] }] }],
+	["a ring that is no power of two", { targets: [{ ports: [1] }], ring_bytes: 5000 }],
+] as const)
+	test(`refused: ${what}`, (t) => {
+		t.false(ebpfOptions.safeParse(options).success);
+	});
