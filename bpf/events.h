@@ -11,7 +11,7 @@ enum record_kind {
 	RECORD_GAP = 2,      /* `length` bytes passed, none follow, see cause */
 	RECORD_WIRE = 3,     /* payload of a packet */
 	RECORD_OPEN = 4,     /* an end that is not copied, for its identity */
-	RECORD_CLOSE = 5,    /* control ring: struct close_record */
+	RECORD_CLOSE = 5,    /* struct close_record, in the control ring as a rule */
 };
 
 enum record_direction {

@@ -5,8 +5,11 @@
 
 #include "socket.h"
 
-/* the last word about a socket; it waits in a map where the ring has no room */
-static __always_inline void send_close(struct socket_state *state)
+/*
+ * The last word about a connection; it waits in a map where the ring has no room. A socket that connects again is the same
+ * socket: there the word must come before the next connection's bytes.
+ */
+static __always_inline void send_close(struct socket_state *state, int connects_again)
 {
 	struct close_record close = {};
 
@@ -25,6 +28,8 @@ static __always_inline void send_close(struct socket_state *state)
 		close.head.flags |= FLAG_IDENTITY_ONLY;
 	state->was_copied = 0;
 	state->announced = 0;
+	if (connects_again && bpf_ringbuf_output(&data_ring, &close, sizeof(close), 0) == 0)
+		return;
 	if (bpf_ringbuf_output(&control_ring, &close, sizeof(close), 0)) {
 		struct counters *c = counters();
 
@@ -43,7 +48,7 @@ static __always_inline void on_established(struct sock *sk, struct tcp_sock *tp,
 		return;
 	/* a socket that was disconnected may connect again */
 	if (state->head.cookie) {
-		send_close(state);
+		send_close(state, 1);
 		__builtin_memset(state, 0, sizeof(*state));
 	}
 	read_addresses(&state->head, sk);
@@ -128,7 +133,7 @@ int BPF_PROG(on_destroy, struct sock *sk)
 		if (settings.wire == WIRE_AUTO && state->head.pid)
 			bpf_map_update_elem(&bufferless, &state->head.pid, &directions, BPF_ANY);
 	}
-	send_close(state);
+	send_close(state, 0);
 	return 0;
 }
 

@@ -50,6 +50,10 @@ export class Translator {
 		const w = at >>> 2;
 		const { words, bytes } = ring;
 		const kind = bytes[at + layout.RECORD_KIND]!;
+		if (kind === layout.RECORD_CLOSE) {
+			this.close(ring, at, batch);
+			return;
+		}
 		const socket = this.#socketOf(ring, at, batch);
 		if (kind === layout.RECORD_OPEN) return;
 		const isReceive = bytes[at + layout.RECORD_DIRECTION] !== 0;

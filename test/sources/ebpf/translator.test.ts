@@ -151,3 +151,14 @@ test("numbers of closed connections are used again", (t) => {
 	t.regex(script.payload({ cookie: 7, data: "y" })[0] ?? "", /^open 1 /);
 	t.regex(script.payload({ cookie: 8, data: "y" })[0] ?? "", /^open 3 /);
 });
+
+test("a socket that connects again: the end of the first connection stands before the second's bytes", (t) => {
+	const script = new Script();
+	script.payload({ data: "first" });
+	t.deepEqual(script.payload({ kind: layout.RECORD_CLOSE, finals: [5, 0] }), [
+		"end 1 0 0 fin",
+		"end 1 1 5 fin",
+		"close 1",
+	]);
+	t.deepEqual(script.payload({ data: "second" }), [OPEN, "bytes 1 1 0 second"]);
+});
