@@ -322,7 +322,7 @@ export class Conversation implements ParserOutput, MessageContext {
 		const { exchange } = message;
 		if (exchange.isDone) return;
 		const { req, res } = exchange;
-		if (exchange.kind === "message") this.#done(exchange, outcomeOf(message));
+		if (exchange.kind === "message") this.#done(exchange, message.outcome);
 		else if (res !== null && !res.isOpen && (req === null || !req.isOpen)) this.#done(exchange, pairOutcome(req, res));
 	}
 
@@ -548,10 +548,6 @@ export class Conversation implements ParserOutput, MessageContext {
 
 /** Set in the ordinal of an exchange whose request was never seen: its id is that of the response's first byte. */
 const RESPONSE_ORDINAL = 0x8000_0000;
-
-function outcomeOf(message: Message): Outcome {
-	return message.outcome;
-}
 
 function pairOutcome(req: Message | null, res: Message): Outcome {
 	if (req === null) return "partial";

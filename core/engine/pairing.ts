@@ -71,10 +71,6 @@ export class Pairing {
 		if (this.#tagged !== null) yield* this.#tagged.values();
 	}
 
-	oldest(): CapturedExchange | null {
-		return this.#waiting[this.#head] ?? this.#tagged?.values().next().value ?? null;
-	}
-
 	takeOldest(): CapturedExchange | null {
 		const oldest = this.#waiting[this.#head];
 		if (oldest !== undefined) {

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type HostContext, PolytapError, type SourceHost } from "../../core/index.js";
 import { kernelCounters } from "./kernel-counters.js";
@@ -178,9 +178,4 @@ function loadError(what: string): PolytapError {
 			"run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; polytap doctor tells more",
 		);
 	return new PolytapError("BPF_LOAD_FAILED", `${what} (errno ${code})`, "polytap doctor tells what this kernel can do");
-}
-
-/** The pid namespace that polytap runs in, as /proc names it. */
-export function pidNamespace(): string {
-	return readlinkSync("/proc/self/ns/pid");
 }
