@@ -100,8 +100,8 @@ struct {
 	__type(value, struct counters);
 } counters_map SEC(".maps");
 
-/* set when the first socket wants packets: before that, a packet costs one look at this */
-__u32 wire_is_wanted;
+/* set by user space once packets are watched, which costs every packet of the node something: not before the first need */
+__u32 wire_is_attached SEC(".data.wire") = 0;
 
 SEC(".rodata.settings") const volatile struct settings settings = {};
 

@@ -206,9 +206,8 @@ static __always_inline void add_server_end(const struct record *r)
 /* From now on packets bring what passes in these directions; calls told of what was sent before `told`. */
 static __always_inline void want_wire(struct socket_state *state, struct tcp_sock *tp, __u8 directions, __u64 told)
 {
-	if (settings.wire == WIRE_NEVER || (directions & ~state->wire) == 0 || (state->head.flags & FLAG_POSITION_LOCAL))
+	if (!wire_is_attached || (directions & ~state->wire) == 0 || (state->head.flags & FLAG_POSITION_LOCAL))
 		return;
-	wire_is_wanted = 1;
 	if ((state->tracked & BIT_OF(DIRECTION_SEND)) && state->wire_next < told)
 		state->wire_next = told;
 	/* first the mark, then the positions: a packet in between comes twice rather than not at all */

@@ -88,8 +88,6 @@ static __always_inline void on_packet(struct __sk_buff *skb, __u32 direction)
 	__u64 known;
 	__u8 byte;
 
-	if (!wire_is_wanted)
-		return;
 	sk = skb->sk;
 	if (!sk)
 		return;

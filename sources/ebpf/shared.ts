@@ -12,9 +12,22 @@ export interface EbpfHostState {
 
 export class Progress {
 	readonly #cells: BigUint64Array;
+	/** 1 from the first call on that moved bytes without a user buffer. */
+	readonly #packets: Int32Array;
 
 	constructor(memory: SharedArrayBuffer) {
-		this.#cells = new BigUint64Array(memory);
+		this.#cells = new BigUint64Array(memory, 0, 2);
+		this.#packets = new Int32Array(memory, PACKETS_AT, 1);
+	}
+
+	/** For a worker: packets are needed from now on. */
+	askForPackets(): void {
+		if (Atomics.exchange(this.#packets, 0, 1) === 0) Atomics.notify(this.#packets, 0);
+	}
+
+	/** For the host: resolves when a worker asked. Keeps no process alive. */
+	async packetsAreNeeded(): Promise<void> {
+		await Atomics.waitAsync(this.#packets, 0, 0).value;
 	}
 
 	/** Where in the payload ring the batch that a worker is at ends. */
@@ -36,4 +49,5 @@ export class Progress {
 	}
 }
 
-export const PROGRESS_BYTES = 16;
+const PACKETS_AT = 16;
+export const PROGRESS_BYTES = PACKETS_AT + 4;

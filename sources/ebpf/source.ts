@@ -91,6 +91,7 @@ export class EbpfSource implements CaptureSource {
 				yield* this.#unnamedLoss();
 				return;
 			}
+			if (this.#translator.needsPackets) this.#progress.askForPackets();
 			this.#clock.follow();
 			if (any) {
 				idle = 0;

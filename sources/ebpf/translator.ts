@@ -31,6 +31,9 @@ export class Translator {
 	readonly #pool: Mutable<BytesEvent>[] = [];
 	#used = 0;
 
+	/** Calls were seen that moved bytes without a user buffer. */
+	needsPackets = false;
+
 	/** Another worker told the engine before us about connections that are still open. */
 	readonly #isSuccessor: boolean;
 
@@ -92,6 +95,7 @@ export class Translator {
 			this.bytesSeen += end - Math.max(offset, side.next);
 		}
 		if (kind === layout.RECORD_GAP) {
+			this.needsPackets = true;
 			const cause = RECORD_CAUSES[bytes[at + layout.RECORD_CAUSE]!] ?? "missed";
 			const from = Math.max(offset, side.next);
 			batch.push({ kind: "gap", conn: socket.conn, dir, tsUs, offset: from, length: end - from, cause });
@@ -134,7 +138,10 @@ export class Translator {
 			const lost = words[(at + (isReceive ? layout.CLOSE_RECORD_LOST_RECV : layout.CLOSE_RECORD_LOST_SEND)) >>> 2]!;
 			const f = (at + (isReceive ? layout.CLOSE_RECORD_FINAL_RECV : layout.CLOSE_RECORD_FINAL_SEND)) >>> 2;
 			const final = words[f]! + words[f + 1]! * TWO_32;
-			if (isReceive && bytes[at + layout.RECORD_CAUSE] === layout.CAUSE_SPLICE) side.holeCause = "splice";
+			if (isReceive && bytes[at + layout.RECORD_CAUSE] === layout.CAUSE_SPLICE) {
+				this.needsPackets = true;
+				side.holeCause = "splice";
+			}
 			if (final !== side.next || lost !== 0) this.#missing(socket, side, dir, final, lost, isLate, tsUs, batch);
 			batch.push({ kind: "end", conn: socket.conn, dir, tsUs, finalOffset: final, how });
 		}
