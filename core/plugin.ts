@@ -5,6 +5,7 @@
 import type { ZodType } from "zod";
 import type { CaptureEvent, Direction } from "./events.js";
 import type { Attributes, Exchange, HeaderList } from "./exchange.js";
+import type { HeadJson } from "./wire/record-template.js";
 
 /** Stays 0 until HTTP/2, WebSocket hand-over and PostgreSQL have run on these interfaces; then 1, and kept. */
 export const PLUGIN_API = 0;
@@ -203,7 +204,7 @@ export class MessageHead {
 	readonly attributes: Attributes;
 	readonly headers: HeaderList;
 	/** For core only: the serialised forms, made when a sink first wants them. */
-	json: { readonly operation: Uint8Array; readonly result: Uint8Array; readonly fields: Uint8Array } | null = null;
+	json: HeadJson | null = null;
 
 	constructor(summary: string, attributes: Attributes, headers: HeaderList) {
 		this.summary = summary;

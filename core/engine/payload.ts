@@ -101,7 +101,7 @@ export class Payload {
 	contiguous(): Uint8Array {
 		const first = this.#first;
 		if (first === null) return EMPTY;
-		if (this.#more === null) return new Uint8Array(first.slab.bytes.buffer, first.from, first.to - first.from);
+		if (this.#more === null) return new Uint8Array(first.slab.memory, first.from, first.to - first.from);
 		const whole = Buffer.allocUnsafeSlow(this.captured);
 		let at = 0;
 		for (const { slab, from, to } of [first, ...this.#more]) {
@@ -164,7 +164,7 @@ export class Payload {
 }
 
 function copySegment({ slab, from, to }: Segment, out: Uint8Array, at: number): number {
-	out.set(new Uint8Array(slab.bytes.buffer, from, to - from), at);
+	out.set(new Uint8Array(slab.memory, from, to - from), at);
 	return at + to - from;
 }
 

@@ -6,16 +6,12 @@ const SLAB_BYTES = 256 * 1024;
 const POOLED_SLABS = 64;
 
 export class Slab {
-	readonly bytes: Uint8Array;
+	readonly memory = new ArrayBuffer(SLAB_BYTES);
+	readonly bytes = new Uint8Array(this.memory);
 	/** The same memory, four bytes at a time. */
-	readonly words: Uint32Array;
+	readonly words = new Uint32Array(this.memory);
 	used = 0;
 	refs = 0;
-
-	constructor() {
-		this.bytes = new Uint8Array(SLAB_BYTES);
-		this.words = new Uint32Array(this.bytes.buffer);
-	}
 }
 
 export class SlabPool {

@@ -8,6 +8,7 @@ import type { MessageHead } from "../plugin.js";
 import { textOrBase64 } from "./body.js";
 import {
 	put,
+	putHash,
 	putHex32,
 	putInteger,
 	putMicros,
@@ -18,6 +19,15 @@ import {
 	TIME_HOLE,
 	TimedPiece,
 } from "./put.js";
+import {
+	BETWEEN_TIMES,
+	type HeadJson,
+	hasNoExtras,
+	isBare,
+	isUsual,
+	marks,
+	RecordTemplate,
+} from "./record-template.js";
 
 /** One exchange as one JSON object on one line, without the newline. */
 export function toJson(exchange: Exchange): string {
@@ -48,7 +58,6 @@ const json = (value: unknown): string => JSON.stringify(value);
 const NO_BODY = `,"trailers":[],"interim":[],"body":{"bytes":0,"captured":0,"completeness":"complete","gaps":[],"encoding":"utf8","data":""},"messages":null}`;
 const MESSAGE_START = `{"startedAt":"${TIME_HOLE}Z","endedAt":"${TIME_HOLE}Z","bytes":`;
 const MESSAGE_START_TIMES_AT = `{"startedAt":"`.length;
-const MESSAGE_END_TIMES_AT = MESSAGE_START_TIMES_AT + TIME_BYTES + `Z","endedAt":"`.length;
 const MESSAGE_START_BYTES = MESSAGE_START.length;
 
 const OPENING = text(`{"schema":${json(EXCHANGE_SCHEMA)},"id":"`);
@@ -104,46 +113,82 @@ const TIME_BEFORE_DURATION = DURATION_TEXT.length + TIME_BYTES;
 
 function captured(x: CapturedExchange, out: Buffer, from: number): number {
 	const { facts, req, res } = x;
+	const { startUs, endUs } = x;
+	const durationUs = endUs > startUs ? endUs - startUs : 0;
+	const hash = (facts.hashBytes ??= text(facts.endpointsHash));
+	const connection = (facts.json ??= connectionJson(facts));
+	setSecond(startUs);
+	if (req === null || res === null || x.flags.length > 0 || !isEmpty(x.annotations) || !isUsual(x, req, res))
+		return pieces(x, hash, connection, startUs, durationUs, out, from);
+	const cached = headJson(res.messageHead!);
+	if (cached.template !== null) {
+		const end = cached.template.write(x, req, res, connection, hash, startUs, durationUs, out, from);
+		if (end >= 0) return end;
+	}
+	const end = pieces(x, hash, connection, startUs, durationUs, out, from);
+	const isRepeated = cached.lastRequest === req.messageHead && cached.lastBytes === res.bytes;
+	cached.lastRequest = req.messageHead;
+	cached.lastBytes = res.bytes;
+	if (isRepeated && end <= out.length) cached.template = new RecordTemplate(x, req, res, out, from, end);
+	return end;
+}
+
+function pieces(
+	x: CapturedExchange,
+	hash: Uint8Array,
+	connection: Uint8Array,
+	startUs: number,
+	durationUs: number,
+	out: Buffer,
+	from: number,
+): number {
+	const { req, res } = x;
 	let at = put(out, from, OPENING);
-	at = put(out, at, (facts.hashBytes ??= text(facts.endpointsHash)));
+	marks.id = at;
+	at = putHash(out, at, hash);
 	at = putHex32(out, at, x.sequence);
 	at = putHex32(out, at, x.ordinal);
-	const { startUs, endUs } = x;
-	setSecond(startUs);
 	at = putTimed(out, at, kindPiece.of(x));
-	putMicros(out, at - TIME_BEFORE_DURATION, startUs);
-	at = putInteger(out, at, endUs > startUs ? endUs - startUs : 0);
+	marks.started = at - TIME_BEFORE_DURATION;
+	putMicros(out, marks.started, startUs);
+	marks.duration = at;
+	at = putInteger(out, at, durationUs);
 	at = put(out, at, OUTCOMES[x.outcome]);
 	at = put(out, at, req?.messageHead ? headJson(req.messageHead).operation : NO_OPERATION);
 	at = put(out, at, res?.messageHead ? headJson(res.messageHead).result : NO_SUMMARY);
-	at = put(out, at, (facts.json ??= connectionJson(facts)));
+	marks.connection = at;
+	at = put(out, at, connection);
+	marks.request = at;
 	if (req === null) at = put(out, at, NULL_REQUEST);
 	else {
 		at = putTimed(out, at, MESSAGE);
+		marks.requestTimes = timesBefore(at);
 		at = start(req, out, at);
 		if (res !== null && isBare(req)) {
 			at = putTimed(out, at, NO_BODY_RESPONSE);
+			marks.responseTimes = timesBefore(at);
 			at = content(res, out, start(res, out, at));
 		} else at = put(out, content(req, out, at), RESPONSE);
 	}
 	if (res === null) at = put(out, at, NULL);
 	else if (req === null || !isBare(req)) at = content(res, out, start(res, out, putTimed(out, at, MESSAGE)));
 	at = put(out, at, OBSERVED_BY);
-	at = observedBy(x, startUs, endUs, out, at);
+	at = observedBy(x, startUs, durationUs, out, at);
 	return x.flags.length === 0 && isEmpty(x.annotations)
 		? put(out, at, PLAIN_END)
 		: putText(out, at, `}],"flags":${json(x.flags)},"annotations":${json(x.annotations)}}\n`);
 }
 
-function isBare({ payload, trailerList, interims, subMessages }: Message): boolean {
-	return payload === null && trailerList.length === 0 && interims === null && subMessages === null;
+/** Where the first time is in the MESSAGE piece that was put before `at`. */
+function timesBefore(at: number): number {
+	return at - MESSAGE_START_BYTES + MESSAGE_START_TIMES_AT;
 }
 
 /** Times and size, into the MESSAGE piece that was put before `at`, and the head. */
 function start(m: Message, out: Buffer, from: number): number {
-	const piece = from - MESSAGE_START_BYTES;
-	putMicros(out, piece + MESSAGE_START_TIMES_AT, m.startUs);
-	putMicros(out, piece + MESSAGE_END_TIMES_AT, m.endUs);
+	const times = timesBefore(from);
+	putMicros(out, times, m.startUs);
+	putMicros(out, times + BETWEEN_TIMES, m.endUs);
 	const at = putInteger(out, from, m.bytes);
 	return put(out, at, m.messageHead === null ? NO_FIELDS : headJson(m.messageHead).fields);
 }
@@ -151,14 +196,18 @@ function start(m: Message, out: Buffer, from: number): number {
 /** What follows the head. */
 function content(m: Message, out: Buffer, from: number): number {
 	const { payload } = m;
-	const isPlain = m.trailerList.length === 0 && m.interims === null && m.subMessages === null;
+	const isPlain = hasNoExtras(m);
 	if (isPlain && payload === null) return put(out, from, EMPTY_BODY);
 	if (isPlain && payload !== null && payload.gaps === null && m.coding === null) {
 		let at = put(out, from, PLAIN_BODY);
 		at = putInteger(out, at, payload.bytes);
 		at = put(out, at, CAPTURED);
 		at = putInteger(out, at, payload.captured);
-		if (payload.isPlainText()) return put(out, payload.copyTo(out, put(out, at, COMPLETE_TEXT)), BODY_END);
+		if (payload.isPlainText()) {
+			at = put(out, at, COMPLETE_TEXT);
+			marks.body = at;
+			return put(out, payload.copyTo(out, at), BODY_END);
+		}
 		return putText(out, at, plainBodyTail(payload.contiguous()));
 	}
 	const { trailers, interim, body, messages } = m.view();
@@ -169,8 +218,8 @@ function content(m: Message, out: Buffer, from: number): number {
 	);
 }
 
-function observedBy(x: CapturedExchange, startUs: number, endUs: number, out: Buffer, from: number): number {
-	if (x.sightings === null) return sighting(x.seenBy, startUs, endUs, out, from);
+function observedBy(x: CapturedExchange, startUs: number, durationUs: number, out: Buffer, from: number): number {
+	if (x.sightings === null) return sighting(x.seenBy, startUs, durationUs, out, from);
 	let at = from;
 	for (const each of x.sightings) {
 		if (at > from) {
@@ -178,26 +227,31 @@ function observedBy(x: CapturedExchange, startUs: number, endUs: number, out: Bu
 			out[at + 1] = 0x2c;
 			at += 2;
 		}
-		at = sighting(each.facts, each.startUs, each.endUs, out, at);
+		at = sighting(each.facts, each.startUs, Math.max(0, each.endUs - each.startUs), out, at);
 	}
 	return at;
 }
 
 /** One observation, without its closing brace. */
-function sighting(facts: VantageFacts, startUs: number, endUs: number, out: Buffer, from: number): number {
+function sighting(facts: VantageFacts, startUs: number, durationUs: number, out: Buffer, from: number): number {
 	facts.json ??= new TimedPiece(
 		`{"source":${json(facts.source)},"type":${json(facts.type)},"vantage":${json(facts.vantage)},"startedAt":"${TIME_HOLE}${DURATION_TEXT}`,
 	);
 	const at = putTimed(out, from, facts.json);
-	putMicros(out, at - TIME_BEFORE_DURATION, startUs);
-	return putInteger(out, at, endUs > startUs ? endUs - startUs : 0);
+	marks.observed = at - TIME_BEFORE_DURATION;
+	putMicros(out, marks.observed, startUs);
+	marks.observedDuration = at;
+	return putInteger(out, at, durationUs);
 }
 
-function headJson(head: MessageHead): NonNullable<MessageHead["json"]> {
+function headJson(head: MessageHead): HeadJson {
 	head.json ??= {
 		operation: text(`${json(head.summary)},"result":`),
 		result: text(json(head.summary)),
 		fields: text(`,"attributes":${json(head.attributes)},"headers":${json(head.headers)}`),
+		template: null,
+		lastRequest: null,
+		lastBytes: 0,
 	};
 	return head.json;
 }

@@ -32,12 +32,41 @@ export function putInteger(out: Buffer, at: number, value: number): number {
 	return at + digits;
 }
 
+/** How many digits `putInteger` writes. */
+export function decimalDigits(value: number): number {
+	let digits = 1;
+	for (let limit = 10; value >= limit; limit *= 10) digits++;
+	return digits;
+}
+
+/** Two hexadecimal digits of each byte, as one little-endian number. */
+const HEX_PAIRS = new Uint16Array(
+	Array.from({ length: 256 }, (_, i) => {
+		const pair = i.toString(16).padStart(2, "0");
+		return pair.charCodeAt(0) | (pair.charCodeAt(1) << 8);
+	}),
+);
+
 export function putHex32(out: Buffer, at: number, value: number): number {
-	for (let i = 0; i < 8; i++) {
-		const digit = (value >>> (28 - i * 4)) & 15;
-		out[at + i] = digit < 10 ? 0x30 + digit : 0x57 + digit;
-	}
+	const a = HEX_PAIRS[value >>> 24]!;
+	const b = HEX_PAIRS[(value >>> 16) & 255]!;
+	const c = HEX_PAIRS[(value >>> 8) & 255]!;
+	const d = HEX_PAIRS[value & 255]!;
+	out[at] = a;
+	out[at + 1] = a >>> 8;
+	out[at + 2] = b;
+	out[at + 3] = b >>> 8;
+	out[at + 4] = c;
+	out[at + 5] = c >>> 8;
+	out[at + 6] = d;
+	out[at + 7] = d >>> 8;
 	return at + 8;
+}
+
+/** The 16 bytes of `digits`. */
+export function putHash(out: Buffer, at: number, digits: Uint8Array): number {
+	for (let i = 0; i < 16; i++) out[at + i] = digits[i]!;
+	return at + 16;
 }
 
 /** Three digits of each number below a thousand. */
@@ -85,6 +114,16 @@ export function setSecond(us: number): void {
 	second = Math.floor(us / 1e6);
 	secondStartUs = second * 1e6;
 	secondBytes.set(Buffer.from(`${secondText(second)}.`));
+}
+
+/** The second that `setSecond` said. */
+export function secondNow(): number {
+	return second;
+}
+
+/** Writes that second into the hole at `at`. */
+export function stampSecond(bytes: Uint8Array, at: number): void {
+	bytes.set(secondBytes, at);
 }
 
 /** The piece with the second in its holes; `putMicros` completes them. */

@@ -9,6 +9,9 @@ const BUSY = 0x8000_0000;
 const DISCARDED = 0x4000_0000;
 const RECORD_HEADER = 8;
 
+/** x86 keeps reads in their order. Elsewhere the content could be read before the header that says that it is there. */
+const READS_IN_ORDER = process.arch === "x64";
+
 /** Memory that holds records, in the widths in which they are read. */
 export interface RecordMemory {
 	readonly memory: ArrayBuffer;
@@ -76,7 +79,7 @@ export class Ring implements RecordMemory {
 	next(): number {
 		while (this.position < this.limit) {
 			const at = PAGE + (this.position & (this.size - 1));
-			const header = Atomics.load(this.words, at >>> 2);
+			const header = READS_IN_ORDER ? this.words[at >>> 2]! : Atomics.load(this.words, at >>> 2);
 			if ((header & BUSY) !== 0) return -1;
 			this.position += ((header & 0x3fff_ffff) + RECORD_HEADER + 7) & ~7;
 			if ((header & DISCARDED) === 0) return at + RECORD_HEADER;
