@@ -1,4 +1,5 @@
 /** One worker thread's life, from start to whatever end it takes. */
+import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import type { PipelineSettings } from "./compose.js";
 import { type CounterGroups, NO_COUNTERS } from "./counters.js";
@@ -42,6 +43,8 @@ export class Generation {
 	/** Resolves when the thread is gone. After `stop` it gets the time it needs, as long as its heart beats. */
 	run(stop: AbortSignal): Promise<GenerationEnd> {
 		const start: WorkerStart = { settings: this.settings, pulse: this.pulse.memory };
+		// little survives a scavenge here: waking helper threads for it costs more processor time than it saves
+		setFlagsFromString("--no-parallel-scavenge");
 		const worker = new Worker(new URL("./worker.js", import.meta.url), {
 			workerData: start,
 			resourceLimits: RESOURCE_LIMITS,

@@ -106,8 +106,7 @@ export class Engine implements ConnectionContext {
 	}
 
 	emit(exchange: CapturedExchange): void {
-		this.totals.exchanges++;
-		add(this.totals.exchangesByOutcome, exchange.outcome, 1);
+		this.totals.exchange(exchange.outcome);
 		this.#emit(exchange);
 	}
 
@@ -132,8 +131,7 @@ export class Engine implements ConnectionContext {
 				if (event.bytes !== null) add(this.totals.lossByCause, event.cause, event.bytes);
 				return;
 			case "exchange":
-				this.totals.exchanges++;
-				add(this.totals.exchangesByOutcome, event.exchange.outcome, 1);
+				this.totals.exchange(event.exchange.outcome);
 				this.#emit(event.exchange);
 				return;
 		}

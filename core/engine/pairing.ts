@@ -13,7 +13,7 @@ export class Pairing {
 	/** Requests were lost, or never seen: a response may belong to one of them. Once lost, always in doubt. */
 	#requestsLost = false;
 	/** Requests that others followed which were lost. */
-	readonly #followedByLoss = new WeakSet<CapturedExchange>();
+	#followedByLoss: WeakSet<CapturedExchange> | null = null;
 
 	get waitingCount(): number {
 		return this.#waiting.length - this.#head + (this.#tagged?.size ?? 0);
@@ -33,7 +33,7 @@ export class Pairing {
 	requestsLost(): void {
 		this.#requestsLost = true;
 		const newest = this.#waiting.at(-1);
-		if (newest !== undefined) this.#followedByLoss.add(newest);
+		if (newest !== undefined) (this.#followedByLoss ??= new WeakSet()).add(newest);
 	}
 
 	/** The request that a response beginning at `startUs` answers. `dropped` gets those that it shows to be unanswered. */
@@ -93,7 +93,7 @@ export class Pairing {
 		}
 		// requests and responses are missing here: this response may answer the last known request or a lost one
 		const last = waiting[this.#head];
-		if (last !== undefined && last.startUs <= startUs && this.#followedByLoss.has(last)) {
+		if (last !== undefined && last.startUs <= startUs && this.#followedByLoss?.has(last)) {
 			this.#head++;
 			dropped(last);
 		}

@@ -24,8 +24,13 @@ export class EngineTotals {
 	lossEvents = 0;
 	readonly missingByCause = new Map<GapCause, number>();
 	readonly lossByCause = new Map<GapCause, number>();
-	readonly exchangesByOutcome = new Map<Outcome, number>();
 	exchanges = 0;
+	readonly #byOutcome: Record<Outcome, number> = { ok: 0, error: 0, unanswered: 0, aborted: 0, partial: 0 };
+
+	exchange(outcome: Outcome): void {
+		this.exchanges++;
+		this.#byOutcome[outcome]++;
+	}
 
 	missing(bytes: number, cause: GapCause): void {
 		this.bytesMissing += bytes;
@@ -55,7 +60,7 @@ export class EngineTotals {
 		};
 		for (const [cause, bytes] of this.missingByCause) flat[`bytes_missing_${snake(cause)}`] = bytes;
 		for (const [cause, bytes] of this.lossByCause) flat[`bytes_lost_${snake(cause)}`] = bytes;
-		for (const [outcome, count] of this.exchangesByOutcome) flat[`exchanges_${outcome}`] = count;
+		for (const [outcome, count] of Object.entries(this.#byOutcome)) if (count > 0) flat[`exchanges_${outcome}`] = count;
 		return flat;
 	}
 }

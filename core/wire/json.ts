@@ -265,6 +265,7 @@ function plainBodyTail(bytes: Uint8Array): string {
 	return `,"completeness":"complete","gaps":[],"encoding":${json(encoding)},"data":${json(data)}},"messages":null}`;
 }
 
+/** Without making a list of the keys. */
 function isEmpty(value: object): boolean {
 	for (const _ in value) return false;
 	return true;
