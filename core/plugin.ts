@@ -202,14 +202,33 @@ export class MessageHead {
 	/** For `summary`: `GET /orders/7` of a request, `200` of a response. */
 	readonly summary: string;
 	readonly attributes: Attributes;
-	readonly headers: HeaderList;
-	/** For core only: the serialised forms, made when a sink first wants them. */
+	readonly block: HeaderBlock;
+	/** For core only: the serialised forms, made when a sink wants them for the second time. */
 	json: HeadJson | null = null;
+	/** For core only: a sink wanted its serialised form before. */
+	wasWritten = false;
 
-	constructor(summary: string, attributes: Attributes, headers: HeaderList) {
+	constructor(summary: string, attributes: Attributes, headers: HeaderList | HeaderBlock) {
 		this.summary = summary;
 		this.attributes = attributes;
-		this.headers = headers;
+		this.block = headers instanceof HeaderBlock ? headers : new HeaderBlock(headers);
+	}
+
+	get headers(): HeaderList {
+		return this.block.list;
+	}
+}
+
+/** Header fields that several heads share: the start line differs from message to message more often than they do. */
+export class HeaderBlock {
+	readonly list: HeaderList;
+	/** For core only: the serialised form, made when a sink wants it for the second time. */
+	json: Uint8Array | null = null;
+	/** For core only: a sink wanted its serialised form before. */
+	wasWritten = false;
+
+	constructor(list: HeaderList) {
+		this.list = list;
 	}
 }
 

@@ -118,9 +118,16 @@ function captured(x: CapturedExchange, out: Buffer, from: number): number {
 	const hash = (facts.hashBytes ??= text(facts.endpointsHash));
 	const connection = (facts.json ??= connectionJson(facts));
 	setSecond(startUs);
-	if (req === null || res === null || x.flags.length > 0 || !isEmpty(x.annotations) || !isUsual(x, req, res))
+	const cached = res?.messageHead?.json ?? null;
+	if (
+		cached === null ||
+		req === null ||
+		res === null ||
+		x.flags.length > 0 ||
+		!isEmpty(x.annotations) ||
+		!isUsual(x, req, res)
+	)
 		return pieces(x, hash, connection, startUs, durationUs, out, from);
-	const cached = headJson(res.messageHead!);
 	if (cached.template !== null) {
 		const end = cached.template.write(x, req, res, connection, hash, startUs, durationUs, out, from);
 		if (end >= 0) return end;
@@ -154,8 +161,8 @@ function pieces(
 	marks.duration = at;
 	at = putInteger(out, at, durationUs);
 	at = put(out, at, OUTCOMES[x.outcome]);
-	at = put(out, at, req?.messageHead ? headJson(req.messageHead).operation : NO_OPERATION);
-	at = put(out, at, res?.messageHead ? headJson(res.messageHead).result : NO_SUMMARY);
+	at = putOperation(out, at, req?.messageHead);
+	at = putResult(out, at, res?.messageHead);
 	marks.connection = at;
 	at = put(out, at, connection);
 	marks.request = at;
@@ -190,7 +197,7 @@ function start(m: Message, out: Buffer, from: number): number {
 	putMicros(out, times, m.startUs);
 	putMicros(out, times + BETWEEN_TIMES, m.endUs);
 	const at = putInteger(out, from, m.bytes);
-	return put(out, at, m.messageHead === null ? NO_FIELDS : headJson(m.messageHead).fields);
+	return putFields(out, at, m.messageHead);
 }
 
 /** What follows the head. */
@@ -244,6 +251,11 @@ function sighting(facts: VantageFacts, startUs: number, durationUs: number, out:
 	return putInteger(out, at, durationUs);
 }
 
+/** The kept pieces of a head that was written before; null for one that comes for the first time. */
+function keptHead(head: MessageHead): HeadJson | null {
+	return head.json ?? (head.wasWritten ? headJson(head) : null);
+}
+
 function headJson(head: MessageHead): HeadJson {
 	head.json ??= {
 		operation: text(`${json(head.summary)},"result":`),
@@ -254,6 +266,32 @@ function headJson(head: MessageHead): HeadJson {
 		lastBytes: 0,
 	};
 	return head.json;
+}
+
+function putOperation(out: Buffer, at: number, head: MessageHead | null | undefined): number {
+	if (!head) return put(out, at, NO_OPERATION);
+	const kept = keptHead(head);
+	return kept !== null ? put(out, at, kept.operation) : putText(out, at, `${json(head.summary)},"result":`);
+}
+
+function putResult(out: Buffer, at: number, head: MessageHead | null | undefined): number {
+	if (!head) return put(out, at, NO_SUMMARY);
+	const kept = keptHead(head);
+	return kept !== null ? put(out, at, kept.result) : putText(out, at, json(head.summary));
+}
+
+/** Attributes and headers. The last that is written of a head: from here on it was written before. */
+function putFields(out: Buffer, from: number, head: MessageHead | null): number {
+	if (head === null) return put(out, from, NO_FIELDS);
+	const kept = keptHead(head);
+	if (kept !== null) return put(out, from, kept.fields);
+	head.wasWritten = true;
+	const { block } = head;
+	const attributes = `,"attributes":${json(head.attributes)},"headers":`;
+	if (block.json === null && block.wasWritten) block.json = text(json(block.list));
+	if (block.json !== null) return put(out, putText(out, from, attributes), block.json);
+	block.wasWritten = true;
+	return putText(out, from, attributes + json(block.list));
 }
 
 function connectionJson({ id, transport, client, server, tls }: ConnectionFacts): Uint8Array {

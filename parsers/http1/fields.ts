@@ -1,10 +1,10 @@
-import type { HeaderList } from "../../core/index.js";
+import { HeaderBlock } from "../../core/index.js";
 
 export const MAX_FIELDS = 1000;
 
 /** Header or trailer fields as they came, and what was odd about their lines. */
 export interface Fields {
-	readonly list: HeaderList;
+	readonly block: HeaderBlock;
 	readonly bareLf: boolean;
 	/** White space before a colon, or a first line that continues nothing: readers disagree about such fields. */
 	readonly ambiguous: boolean;
@@ -51,7 +51,7 @@ export function parseFields(text: string, from: number): Fields | null {
 		if (list.length > MAX_FIELDS) return null;
 		at = next;
 	}
-	return { list, bareLf, ambiguous };
+	return { block: new HeaderBlock(list), bareLf, ambiguous };
 }
 
 function split(line: string): [string, string] {

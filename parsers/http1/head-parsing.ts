@@ -1,28 +1,24 @@
 import type { Attributes } from "../../core/index.js";
 import { BARE_LF, factsOf, SMUGGLING } from "./facts.js";
-import { parseFields } from "./fields.js";
+import type { Fields } from "./fields.js";
 import { Http1Head } from "./head.js";
 
-/** Parses a whole head, latin-1, with or without its empty line. `why`: what makes it none. */
-export function parseHead(text: string, isResponse: boolean): Http1Head | { readonly why: string } {
-	const newline = text.indexOf("\n");
-	let end = newline < 0 ? text.length : newline;
-	const hasCr = end > 0 && text.charCodeAt(end - 1) === 13;
-	if (hasCr) end--;
-	const line = text.slice(0, end);
-	const fields = parseFields(text, newline < 0 ? text.length : newline + 1);
-	if (fields === null) return { why: "too-many-headers" };
-	const oddities =
-		fields.ambiguous || fields.bareLf || (newline >= 0 && !hasCr)
-			? odd(fields.ambiguous, fields.bareLf || !hasCr)
-			: NONE;
+/** A head from its start line, latin-1, without its newline, and its fields. `why`: what makes it none. */
+export function parseHead(
+	startLine: string,
+	fields: Fields,
+	isResponse: boolean,
+): Http1Head | { readonly why: string } {
+	const hasCr = startLine.charCodeAt(startLine.length - 1) === CR;
+	const line = hasCr ? startLine.slice(0, -1) : startLine;
+	const oddities = fields.ambiguous || fields.bareLf || !hasCr ? odd(fields.ambiguous, fields.bareLf || !hasCr) : NONE;
 	if (isResponse) {
 		const match = STATUS_LINE.exec(line);
 		if (match === null) return { why: "bad-status-line" };
 		const status = Number(match[2]);
-		const facts = factsOf(fields.list, status, match[1] === "0", oddities);
+		const facts = factsOf(fields.block.list, status, match[1] === "0", oddities);
 		const attributes = { "http.response.status_code": status, "network.protocol.version": version(match[1]!) };
-		return new Http1Head(match[2]!, attributes, fields.list, "", status, facts);
+		return new Http1Head(match[2]!, attributes, fields.block, "", status, facts);
 	}
 	const methodEnd = line.indexOf(" ");
 	const match = methodEnd > 0 ? VERSION_AT_END.exec(line) : null;
@@ -31,9 +27,9 @@ export function parseHead(text: string, isResponse: boolean): Http1Head | { read
 	if (!METHOD.test(method)) return { why: "bad-request-line" };
 	const target = line.slice(methodEnd + 1, match.index).trim();
 	if (target === "") return { why: "bad-request-line" };
-	const facts = factsOf(fields.list, 0, match[1] === "0", oddities);
+	const facts = factsOf(fields.block.list, 0, match[1] === "0", oddities);
 	const { summary, attributes } = describe(method, target, version(match[1]!));
-	return new Http1Head(summary, attributes, fields.list, method, 0, facts);
+	return new Http1Head(summary, attributes, fields.block, method, 0, facts);
 }
 
 const NONE: readonly string[] = [];
@@ -85,3 +81,4 @@ function authority(target: string, version: string): { summary: string; attribut
 }
 
 const SLASH = 47;
+const CR = 13;

@@ -1,4 +1,4 @@
-import { type Attributes, type HeaderList, MessageHead } from "../../core/index.js";
+import { type Attributes, type HeaderBlock, MessageHead } from "../../core/index.js";
 
 /** How a message's payload ends (RFC 9112, section 6.3), as its own head says it. */
 export const Framing = { none: 0, length: 1, chunked: 2, close: 3 } as const;
@@ -31,7 +31,7 @@ export class Http1Head extends MessageHead {
 	constructor(
 		summary: string,
 		attributes: Attributes,
-		headers: HeaderList,
+		headers: HeaderBlock,
 		method: string,
 		status: number,
 		facts: Facts,

@@ -260,7 +260,7 @@ export class Http1Parser implements ProtocolParser {
 		if (fields === null) return this.#giveUp(out, "too-many-headers");
 		lane.scanned = 0;
 		if (fields.bareLf) writer?.flag(BARE_LF);
-		writer?.trailers(fields.list);
+		writer?.trailers(fields.block.list);
 		this.#finish(lane, end);
 		return end;
 	}
