@@ -140,6 +140,7 @@ export class Conversation implements ParserOutput, MessageContext {
 			if (lane.dir === 0) this.#pairing.requestsLost();
 		}
 		lane.offset = offset + data.length;
+		if (lane.phase === "detect") this.#detectAtOnce(lane, data);
 		if (lane.phase === "parse") {
 			if (lane.carry.length === 0) {
 				if (this.#parse(lane, data, offset, tsUs, false)) this.#parseCarry(lane);
@@ -446,6 +447,19 @@ export class Conversation implements ParserOutput, MessageContext {
 			lane.phase = "parse";
 			this.#parseCarry(lane);
 		} else this.#skip(lane, Math.max(0, bytes.length - found.need));
+	}
+
+	/** The usual case: the first chunk shows what is spoken, and need not be kept for that. */
+	#detectAtOnce(lane: Lane, data: Uint8Array): void {
+		const [client, server] = this.lanes;
+		if (this.#detection === null || client.carry.length > 0 || server.carry.length > 0) return;
+		if (client.late || server.late) return;
+		const report = (plugin: ParserPlugin, error: unknown): void => this.#engine.registry.failed(plugin, error);
+		const [a, b] = lane === client ? [data, NOTHING] : [NOTHING, data];
+		const answer = this.#detection.ask(a, b, this.#owner.hint(false), report);
+		if (typeof answer !== "object") return;
+		this.#detection = null;
+		this.#start(answer, null);
 	}
 
 	#detect(): void {

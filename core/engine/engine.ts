@@ -13,6 +13,8 @@ import type { VantageState } from "./vantage.js";
 
 export { DEFAULT_ENGINE_OPTIONS, type EngineOptions } from "./options.js";
 
+/** How often a busy source makes time pass; what waits does so for much longer. */
+const TICK_EVERY_US = 5_000;
 /** How often unanswered requests are looked for. */
 const AGE_EVERY_US = 1_000_000;
 
@@ -33,6 +35,7 @@ export class Engine implements ConnectionContext {
 	readonly #sources: SourceState[] = [];
 	/** Connections for which time matters. */
 	readonly #attention = new Set<Connection>();
+	#nextTickUs = 0;
 	#nextAgeUs = 0;
 	#openConnections = 0;
 
@@ -64,7 +67,10 @@ export class Engine implements ConnectionContext {
 		this.nowUs = nowUs;
 		this.totals.events += batch.length;
 		for (let i = 0; i < batch.length; i++) this.#handle(source, batch[i]!);
-		if (this.#attention.size > 0 || nowUs >= this.#nextAgeUs) this.tick(nowUs);
+		if (nowUs >= this.#nextTickUs && (this.#attention.size > 0 || nowUs >= this.#nextAgeUs)) {
+			this.#nextTickUs = nowUs + TICK_EVERY_US;
+			this.tick(nowUs);
+		}
 	}
 
 	/** Lets time pass: ages holes, held merges and unanswered requests. Call it every 10 ms or so. */

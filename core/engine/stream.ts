@@ -27,6 +27,10 @@ export interface StreamLimits {
 	readonly maxLateBytes: number;
 }
 
+const NO_CHUNKS: LateChunk[] = [];
+const NO_KNOWN: KnownGap[] = [];
+const NO_GAPS = new Map<GapCause, number>();
+
 /**
  * Reassembly of one direction by stream position. The chunk that is next goes straight through as the view it came in;
  * chunks behind a hole are copied and wait, in a bounded list, until the hole is filled or its time is over.
@@ -42,10 +46,11 @@ export class Stream {
 	deadlineUs = 0;
 	/** Position after the last byte, once known; -1 before. */
 	finalOffset = -1;
-	readonly gapsByCause = new Map<GapCause, number>();
+	gapsByCause: Map<GapCause, number> = NO_GAPS;
 	lateBytes = 0;
-	#late: LateChunk[] = [];
-	#known: KnownGap[] = [];
+	// most streams never need a list of their own
+	#late: LateChunk[] = NO_CHUNKS;
+	#known: KnownGap[] = NO_KNOWN;
 	readonly #limits: StreamLimits;
 	/** The cause of a hole at the very start that nothing else explains. */
 	readonly #startCause: GapCause;
@@ -90,6 +95,7 @@ export class Stream {
 	gap(offset: number, length: number | null, cause: GapCause, nowUs: number): void {
 		const to = length === null ? Number.POSITIVE_INFINITY : offset + length;
 		if (to <= this.next || length === 0) return;
+		if (this.#known === NO_KNOWN) this.#known = [];
 		this.#known.push({ from: Math.max(offset, this.next), to, cause });
 		this.#arm(nowUs);
 	}
@@ -177,6 +183,7 @@ export class Stream {
 			if (this.first < 0) this.first = from;
 			this.next = to;
 			this.gapBytes += to - from;
+			if (this.gapsByCause === NO_GAPS) this.gapsByCause = new Map();
 			add(this.gapsByCause, named, to - from);
 			this.#totals.missing(to - from, named);
 			this.reader.onGap(from, to - from, named, nowUs);
@@ -185,6 +192,7 @@ export class Stream {
 
 	/** Copies the parts of `data` that no waiting chunk holds already. */
 	#keepLate(data: Uint8Array, offset: number, tsUs: number): void {
+		if (this.#late === NO_CHUNKS) this.#late = [];
 		const late = this.#late;
 		const end = offset + data.length;
 		let i = late.length;

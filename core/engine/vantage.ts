@@ -18,7 +18,7 @@ export class VantageState {
 	/** Position after the last byte that it saw, for each direction. */
 	readonly seen: [number, number] = [0, 0];
 	/** Pairs for each direction: position after a record, time of that record. */
-	readonly #log: [number[], number[]] = [[], []];
+	#log: [number[], number[]] | null = null;
 
 	constructor(connection: Connection, open: OpenEvent, facts: VantageFacts) {
 		this.connection = connection;
@@ -30,7 +30,7 @@ export class VantageState {
 	note(dir: Direction, endOffset: number, tsUs: number): void {
 		this.hasBytes = true;
 		if (endOffset > this.seen[dir]) this.seen[dir] = endOffset;
-		const log = this.#log[dir];
+		const log = (this.#log ??= [[], []])[dir];
 		log.push(endOffset, tsUs);
 		if (log.length > LOG_RECORDS * 2) log.splice(0, LOG_RECORDS);
 	}
@@ -39,12 +39,12 @@ export class VantageState {
 	swap(): void {
 		this.isFlipped = !this.isFlipped;
 		this.seen.reverse();
-		this.#log.reverse();
+		this.#log?.reverse();
 	}
 
 	/** When this vantage saw the byte at `offset`; null: it did not, or too long ago. */
 	timeOf(dir: Direction, offset: number): number | null {
-		const log = this.#log[dir];
+		const log = this.#log?.[dir] ?? NEVER;
 		let low = 0;
 		let high = log.length >> 1;
 		while (low < high) {
@@ -55,3 +55,5 @@ export class VantageState {
 		return log[low * 2 + 1] ?? null;
 	}
 }
+
+const NEVER: readonly number[] = [];
