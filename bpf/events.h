@@ -45,7 +45,7 @@ enum record_flags {
 struct record {
 	__u64 cookie;
 	__u64 time_ns;
-	__u64 offset;        /* position of the first byte in its direction's stream */
+	__u64 offset;        /* position of the first byte in its direction's stream; close: position in the payload ring */
 	__u32 length;        /* payload bytes that follow */
 	__u32 lost;          /* bytes right before `offset` that found no room in the ring */
 	__u32 pid;

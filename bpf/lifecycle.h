@@ -19,6 +19,7 @@ static __always_inline void send_close(struct socket_state *state, int connects_
 	close.head.time_ns = bpf_ktime_get_ns();
 	close.head.kind = RECORD_CLOSE;
 	close.head.length = 0;
+	close.head.offset = bpf_ringbuf_query(&data_ring, BPF_RB_PROD_POS);
 	close.final_send = state->final_send;
 	close.final_recv = state->final_recv;
 	close.lost_send = state->lost[DIRECTION_SEND];

@@ -87,6 +87,11 @@ export class Ring implements RecordMemory {
 		return -1;
 	}
 
+	/** Goes back to before the record that `next` returned last. */
+	putBack(before: number): void {
+		this.position = before;
+	}
+
 	/** Gives everything before `position` back to the kernel. One 64-bit store: two halves would tear every 4 GiB. */
 	release(): void {
 		if (this.position === this.#released) return;

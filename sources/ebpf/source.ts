@@ -63,13 +63,12 @@ export class EbpfSource implements CaptureSource {
 		const left = this.#skipUnfinished(data);
 		if (left !== null) yield [left];
 		let idle = 0;
-		const kept: RecordMemory[] = [];
+		let kept: readonly RecordMemory[] = [];
 		for (;;) {
 			const isLast = signal.aborted;
-			// what the control ring holds now happened after what the payload ring will show: payload goes first
-			control.refresh();
-			kept.push(...this.#kept.take(performance.now(), isLast));
+			kept = [...kept, ...this.#kept.take(performance.now(), isLast)];
 			data.refresh();
+			control.refresh();
 			const from = data.position;
 			let any = false;
 			let isDrained = false;
@@ -77,17 +76,18 @@ export class EbpfSource implements CaptureSource {
 				const batch: CaptureEvent[] = [];
 				this.#translator.startBatch();
 				isDrained = this.#drain(data, batch);
+				if (kept.length > 0) kept = this.#keptCloses(kept, data.position, batch);
+				if (!this.#closes(control, data.position, batch)) isDrained = false;
 				if (batch.length === 0) break;
 				any = true;
 				this.#progress.batchEnd = data.position;
 				this.#progress.namedLoss = this.#translator.bytesRingFull;
 				yield batch;
 				data.release();
+				control.release();
 			}
 			data.release();
-			const isBehind = data.position < data.limit;
-			if (!isBehind) any = (yield* this.#closes(control, kept.splice(0))) || any;
-			if (isLast && !isBehind) {
+			if (isLast && data.position >= data.limit) {
 				yield* this.#unnamedLoss();
 				return;
 			}
@@ -136,14 +136,31 @@ export class EbpfSource implements CaptureSource {
 		return false;
 	}
 
-	*#closes(control: Ring, kept: readonly RecordMemory[]): Generator<readonly CaptureEvent[], boolean> {
-		const batch: CaptureEvent[] = [];
-		for (const record of kept) this.#translator.close(record, 0, batch);
-		for (let at = control.next(); at >= 0; at = control.next()) this.#translator.close(control, at, batch);
-		control.release();
-		if (batch.length === 0) return false;
-		yield batch;
-		return true;
+	/**
+	 * Closes say how far the payload ring was: whatever belongs to their connection lies before that. True when there is no
+	 * more to take now.
+	 */
+	#closes(control: Ring, upTo: number, batch: CaptureEvent[]): boolean {
+		while (batch.length < BATCH_EVENTS * 2) {
+			const before = control.position;
+			const at = control.next();
+			if (at < 0) return true;
+			if (closedAt(control, at) > upTo) {
+				control.putBack(before);
+				return true;
+			}
+			this.#translator.close(control, at, batch);
+		}
+		return false;
+	}
+
+	/** Returns those whose time has not come. */
+	#keptCloses(kept: readonly RecordMemory[], upTo: number, batch: CaptureEvent[]): readonly RecordMemory[] {
+		return kept.filter((record) => {
+			if (closedAt(record, 0) > upTo) return true;
+			this.#translator.close(record, 0, batch);
+			return false;
+		});
 	}
 
 	/** What the kernel counted as lost and no record named since, because the record that would have named it was lost too. */
@@ -172,4 +189,10 @@ export class EbpfSource implements CaptureSource {
 	async #wait(): Promise<void> {
 		await libc().epollWait(this.#epoll, Buffer.alloc(EPOLL_EVENT_BYTES * 2), 2, IDLE_WAIT_MS);
 	}
+}
+
+/** How far the payload ring was when the connection of the close record at `at` ended. */
+function closedAt({ words }: RecordMemory, at: number): number {
+	const w = (at + layout.RECORD_OFFSET) >>> 2;
+	return words[w]! + words[w + 1]! * 2 ** 32;
 }
