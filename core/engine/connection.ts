@@ -5,7 +5,7 @@ import { CapturedExchange, type Sighting } from "./captured-exchange.js";
 import { Conversation, type ConversationOwner, type EngineContext, markConflict } from "./conversation.js";
 import { ConnectionFacts, type VantageFacts } from "./facts.js";
 import { RecentBytes } from "./recent-bytes.js";
-import { Stream } from "./stream.js";
+import { Stream, type StreamReader } from "./stream.js";
 import { VantageState } from "./vantage.js";
 
 /** Annotations of one connection that wait for their exchange. */
@@ -39,7 +39,8 @@ export class Connection implements ConversationOwner {
 	lingerUs = 0;
 	readonly #openedUs: number;
 	#lastUs: number;
-	readonly #conversation: Conversation;
+	/** Null when it is over: what lingers for a late vantage should be small. */
+	#conversation: Conversation | null;
 	readonly #engine: ConnectionContext;
 	readonly #fromStart: boolean;
 	#held: HeldExchange[] = [];
@@ -68,6 +69,7 @@ export class Connection implements ConversationOwner {
 
 	/** When `tick` has something to do; 0: never, as things are. */
 	get dueUs(): number {
+		if (this.#conversation === null) return this.lingerUs;
 		let due = this.streams[0].deadlineUs;
 		const second = this.streams[1].deadlineUs;
 		if (due === 0 || (second !== 0 && second < due)) due = second === 0 ? due : second;
@@ -80,7 +82,7 @@ export class Connection implements ConversationOwner {
 	}
 
 	get hasPending(): boolean {
-		return this.#conversation.pendingCount > 0;
+		return this.#conversation !== null && this.#conversation.pendingCount > 0;
 	}
 
 	addVantage(open: OpenEvent, facts: VantageFacts): VantageState {
@@ -97,32 +99,34 @@ export class Connection implements ConversationOwner {
 		const dir = vantage.isFlipped ? opposite(event.dir) : event.dir;
 		this.#lastUs = event.tsUs;
 		const stream = this.streams[dir];
-		if (this.isShared || !vantage.hasBytes) this.#sharedBytes(vantage, dir, stream, event);
-		else if (event.offset < stream.next) this.#compare(dir, stream, event);
-		if (this.isFinished && event.offset + event.data.length > stream.next) {
-			this.#engine.totals.bytesOrphaned += event.data.length;
+		const conversation = this.#conversation;
+		if (conversation === null) {
+			this.#tooLate(stream, event);
 			return;
 		}
+		if (this.isShared || !vantage.hasBytes) this.#sharedBytes(conversation, vantage, dir, stream, event);
+		else if (event.offset < stream.next) this.#compare(conversation, dir, stream, event);
 		stream.bytes(event.data, event.offset, event.tsUs, this.#engine.nowUs);
-		if (stream.next === stream.finalOffset)
-			this.#conversation.end(this.#conversation.lanes[dir], this.#endHow[dir], event.tsUs);
+		if (stream.next === stream.finalOffset) conversation.end(conversation.lanes[dir], this.#endHow[dir], event.tsUs);
 		if (this.#held.length > 0) this.#emitHeld(false);
 	}
 
 	gap(vantage: VantageState, event: GapEvent): void {
+		if (this.#conversation === null) return;
 		const dir = vantage.isFlipped ? opposite(event.dir) : event.dir;
 		this.streams[dir].gap(event.offset, event.length, event.cause, this.#engine.nowUs);
 	}
 
 	end(vantage: VantageState, event: EndEvent): void {
+		const conversation = this.#conversation;
+		if (conversation === null) return;
 		const dir = vantage.isFlipped ? opposite(event.dir) : event.dir;
 		this.#lastUs = event.tsUs;
 		const stream = this.streams[dir];
-		const lane = this.#conversation.lanes[dir];
 		this.#endHow[dir] = event.how;
 		if (event.finalOffset === null) return;
 		stream.end(event.finalOffset, this.#engine.nowUs);
-		if (!stream.isHoled) this.#conversation.end(lane, event.how, event.tsUs);
+		if (!stream.isHoled) conversation.end(conversation.lanes[dir], event.how, event.tsUs);
 	}
 	readonly #endHow: ["fin" | "reset" | "unknown", "fin" | "reset" | "unknown"] = ["unknown", "unknown"];
 
@@ -132,6 +136,7 @@ export class Connection implements ConversationOwner {
 	}
 
 	annotate(event: AnnotateEvent): void {
+		if (this.isFinished) return;
 		const all = (this.#annotations ??= []);
 		if (all.length >= MAX_ANNOTATIONS) all.shift();
 		all.push(event);
@@ -149,37 +154,42 @@ export class Connection implements ConversationOwner {
 	}
 
 	tick(nowUs: number): void {
+		const conversation = this.#conversation;
+		if (conversation === null) return;
 		for (const dir of DIRECTIONS) {
 			const stream = this.streams[dir];
 			if (stream.deadlineUs === 0 || stream.deadlineUs > nowUs) continue;
 			stream.giveUp(nowUs);
 			if (stream.finalOffset >= 0 && !stream.isHoled)
-				this.#conversation.end(this.#conversation.lanes[dir], this.#endHow[dir], nowUs);
+				conversation.end(conversation.lanes[dir], this.#endHow[dir], nowUs);
 		}
-		this.#conversation.tick(nowUs);
+		conversation.tick(nowUs);
 		if (this.#held.length > 0) this.#emitHeld(false);
 		if (this.lingerUs !== 0 && this.lingerUs <= nowUs) this.finish();
 	}
 
 	age(nowUs: number): void {
-		this.#conversation.age(nowUs);
+		this.#conversation?.age(nowUs);
 	}
 
 	/** Ends the connection as it is. */
 	finish(): void {
-		if (this.isFinished) return;
+		const conversation = this.#conversation;
+		if (conversation === null || this.isFinished) return;
 		this.isFinished = true;
 		for (const dir of DIRECTIONS) {
 			const stream = this.streams[dir];
 			stream.giveUp(this.#engine.nowUs);
-			this.#conversation.end(this.#conversation.lanes[dir], this.#endHow[dir], this.#lastUs);
+			conversation.end(conversation.lanes[dir], this.#endHow[dir], this.#lastUs);
 		}
-		this.#conversation.finish(this.#lastUs);
+		conversation.finish(this.#lastUs);
 		this.#emitHeld(true);
 		this.#engine.totals.connectionsClosed++;
 		// what nobody could parse is told at least by its bytes
-		const isParsed = this.#conversation.protocol !== null && this.#conversation.opaqueReason === null;
-		if (this.#engine.options.connectionRecords || !isParsed) this.#emitRecord();
+		const isParsed = conversation.protocol !== null && conversation.opaqueReason === null;
+		if (this.#engine.options.connectionRecords || !isParsed) this.#emitRecord(conversation);
+		this.#conversation = null;
+		for (const stream of this.streams) stream.reader = NOBODY;
 	}
 
 	// ---------------------------------------------------------------------------------- for the conversation
@@ -206,12 +216,28 @@ export class Connection implements ConversationOwner {
 
 	// --------------------------------------------------------------------------------------------- inside
 
-	#sharedBytes(vantage: VantageState, dir: Direction, stream: Stream, event: BytesEvent): void {
+	/** A vantage that comes when everything has been said. */
+	#tooLate(stream: Stream, { data, offset }: BytesEvent): void {
+		const { totals } = this.#engine;
+		if (offset + data.length > stream.next) totals.bytesOrphaned += data.length;
+		else {
+			totals.bytesDuplicate += data.length;
+			totals.bytesUncompared += data.length;
+		}
+	}
+
+	#sharedBytes(
+		conversation: Conversation,
+		vantage: VantageState,
+		dir: Direction,
+		stream: Stream,
+		event: BytesEvent,
+	): void {
 		if (!this.isShared && this.vantages.some((other) => other !== vantage && other.hasBytes)) {
 			this.isShared = true;
 			for (const each of DIRECTIONS)
 				for (const other of this.vantages) if (other.hasBytes) other.seen[each] = this.streams[each].next;
-			for (const lane of this.#conversation.lanes) lane.recent ??= new RecentBytes();
+			for (const lane of conversation.lanes) lane.recent ??= new RecentBytes();
 		}
 		if (!vantage.hasBytes && !this.isShared) {
 			vantage.hasBytes = true;
@@ -219,12 +245,12 @@ export class Connection implements ConversationOwner {
 		}
 		if (!this.isShared) return;
 		vantage.note(dir, event.offset + event.data.length, event.tsUs);
-		if (event.offset < stream.next) this.#compare(dir, stream, event);
+		if (event.offset < stream.next) this.#compare(conversation, dir, stream, event);
 	}
 
 	/** A second copy of bytes that were delivered: equal, or not to be trusted. */
-	#compare(dir: Direction, stream: Stream, event: BytesEvent): void {
-		const lane = this.#conversation.lanes[dir];
+	#compare(conversation: Conversation, dir: Direction, stream: Stream, event: BytesEvent): void {
+		const lane = conversation.lanes[dir];
 		const { totals } = this.#engine;
 		const copied = Math.min(event.data.length, stream.next - event.offset);
 		if (lane.recent === null) {
@@ -236,7 +262,7 @@ export class Connection implements ConversationOwner {
 		totals.bytesUncompared += copied - compared;
 		if (from === to) return;
 		totals.bytesConflicting += to - from;
-		this.#conversation.conflict(dir, from, to);
+		conversation.conflict(dir, from, to);
 		for (const { exchange } of this.#held) markConflict(exchange, dir, from, to);
 	}
 
@@ -302,7 +328,7 @@ export class Connection implements ConversationOwner {
 
 	#learnRoles(client: Endpoint): void {
 		this.rolesAreGuessed = false;
-		if (!sameEndpoint(client, this.facts.client) && this.#conversation.protocol === null) this.#swap();
+		if (!sameEndpoint(client, this.facts.client) && this.#conversation?.protocol === null) this.#swap();
 	}
 
 	#swap(): void {
@@ -310,7 +336,7 @@ export class Connection implements ConversationOwner {
 		this.bases = this.bases === null ? null : [this.bases[1], this.bases[0]];
 		this.streams = [this.streams[1], this.streams[0]];
 		this.#endHow.reverse();
-		this.#conversation.swapLanes();
+		this.#conversation?.swapLanes();
 		for (const vantage of this.vantages) {
 			vantage.swap();
 		}
@@ -338,9 +364,9 @@ export class Connection implements ConversationOwner {
 		);
 	}
 
-	#emitRecord(): void {
-		const reason = this.#conversation.opaqueReason;
-		const protocol = this.#conversation.protocol ?? "raw";
+	#emitRecord(conversation: Conversation): void {
+		const reason = conversation.opaqueReason;
+		const protocol = conversation.protocol ?? "raw";
 		const annotations: Record<string, string | number> = {};
 		if (reason !== null) annotations["polytap.opaque.reason"] = reason;
 		if (this.#datagrams > 0) annotations["polytap.datagrams"] = this.#datagrams;
@@ -370,6 +396,7 @@ export class Connection implements ConversationOwner {
 }
 
 const DIRECTIONS = [0, 1] as const;
+const NOBODY: StreamReader = { onBytes: () => {}, onGap: () => {} };
 /** The ordinal of a connection's own record: no exchange has it. */
 const CONNECTION_ORDINAL = 0xffff_ffff;
 

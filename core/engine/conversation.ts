@@ -78,7 +78,7 @@ const NOTHING = new Uint8Array(0);
  * exchanges.
  */
 export class Conversation implements ParserOutput, MessageContext {
-	readonly lanes: readonly [Lane, Lane];
+	lanes: readonly [Lane, Lane];
 	mustProceed = false;
 	gapCause: GapCause = "missed";
 	protocol: string | null = null;
@@ -490,13 +490,11 @@ export class Conversation implements ParserOutput, MessageContext {
 	}
 
 	/** Exchanges the two lanes; only before a parser was found. */
-	swapLanes(): readonly [Lane, Lane] {
+	swapLanes(): void {
 		const [a, b] = this.lanes;
 		a.dir = 1;
 		b.dir = 0;
-		const swapped: [Lane, Lane] = [b, a];
-		(this as { lanes: readonly [Lane, Lane] }).lanes = swapped;
-		return swapped;
+		this.lanes = [b, a];
 	}
 
 	#start(plugin: ParserPlugin, handover: Attributes | null): void {
