@@ -1,10 +1,10 @@
 /** The engine: capture events in, exchanges out. Synchronous, no I/O, no clock, no process-wide state. */
-import type { CaptureEvent, Endpoint, OpenEvent } from "../events.js";
+import type { CaptureEvent, Endpoint, OpenEvent, Vantage } from "../events.js";
 import type { Exchange } from "../exchange.js";
 import type { ParserPlugin } from "../plugin.js";
 import type { CapturedExchange } from "./captured-exchange.js";
 import { Connection, type ConnectionContext } from "./connection.js";
-import type { VantageFacts } from "./facts.js";
+import type { VantageFacts, VantagePiece } from "./facts.js";
 import { DEFAULT_ENGINE_OPTIONS, type EngineOptions } from "./options.js";
 import { ParserRegistry } from "./registry.js";
 import { SlabPool } from "./slab.js";
@@ -23,6 +23,7 @@ interface SourceState {
 	readonly type: string;
 	readonly vantages: Map<number, VantageState>;
 	readonly connections: Map<string, Connection>;
+	readonly pieces: Map<Vantage, VantagePiece>;
 }
 
 export class Engine implements ConnectionContext {
@@ -57,7 +58,7 @@ export class Engine implements ConnectionContext {
 
 	/** Returns the number by which `ingest` names this source. */
 	addSource(name: string, type: string): number {
-		return this.#sources.push({ name, type, vantages: new Map(), connections: new Map() }) - 1;
+		return this.#sources.push({ name, type, vantages: new Map(), connections: new Map(), pieces: new Map() }) - 1;
 	}
 
 	/** Everything in the batch happens now. The batch's memory may be reused when this returns. */
@@ -172,7 +173,9 @@ export class Engine implements ConnectionContext {
 	#open(source: SourceState, event: OpenEvent): void {
 		const key = connectionKey(event);
 		let connection = source.connections.get(key);
-		const facts: VantageFacts = { source: source.name, type: source.type, vantage: event.role, json: null };
+		let piece = source.pieces.get(event.role);
+		if (piece === undefined) source.pieces.set(event.role, (piece = { json: null }));
+		const facts: VantageFacts = { source: source.name, type: source.type, vantage: event.role, piece };
 		if (connection === undefined) {
 			if (this.#openConnections >= this.options.maxConnections) this.#evict(source);
 			connection = new Connection(this, key, event, facts);

@@ -8,22 +8,27 @@ export interface VantageFacts {
 	readonly source: string;
 	readonly type: string;
 	readonly vantage: Vantage;
-	/** For core/wire only: the serialised form. */
+	/** Shared by all that have the same three names. */
+	readonly piece: VantagePiece;
+}
+
+/** For core/wire only: the serialised form. */
+export interface VantagePiece {
 	json: TimedPiece | null;
 }
 
 /** What all exchanges of a connection share. Replaced, never changed, so that an exchange keeps what was known at its time. */
 export class ConnectionFacts implements ExchangeConnection {
-	readonly id: string;
 	readonly transport: Transport;
 	readonly client: Endpoint & { readonly process: ProcessIdentity | null };
 	readonly server: Endpoint & { readonly process: ProcessIdentity | null };
 	readonly tls = null;
 	/** First 16 digits of every exchange id on these endpoints. */
 	readonly endpointsHash: string;
-	/** For core/wire only: the serialised form, and the bytes of `endpointsHash`. */
+	/** For core/wire only: the serialised form, kept from the second time on. */
 	json: Uint8Array | null = null;
-	hashBytes: Uint8Array | null = null;
+	wasWritten = false;
+	readonly #bases: readonly [number, number] | null;
 
 	constructor(
 		transport: Transport,
@@ -38,7 +43,12 @@ export class ConnectionFacts implements ExchangeConnection {
 		this.client = { address: client.address, port: client.port, process: clientProcess };
 		this.server = { address: server.address, port: server.port, process: serverProcess };
 		this.endpointsHash = endpointsHash;
-		this.id = endpointsHash + (bases === null ? "0000000000000000" : hex32(bases[0]) + hex32(bases[1]));
+		this.#bases = bases;
+	}
+
+	get id(): string {
+		const bases = this.#bases;
+		return this.endpointsHash + (bases === null ? "0000000000000000" : hex32(bases[0]) + hex32(bases[1]));
 	}
 }
 

@@ -1,11 +1,12 @@
 /** The exchange record as JSON. What the engine made is written from shared, ready-made pieces; the rest is stringified. */
 import { CapturedExchange } from "../engine/captured-exchange.js";
-import type { ConnectionFacts, VantageFacts } from "../engine/facts.js";
+import type { VantageFacts } from "../engine/facts.js";
 import type { Message } from "../engine/message.js";
 import type { Exchange, ExchangeKind, Outcome } from "../exchange.js";
 import { EXCHANGE_SCHEMA } from "../exchange.js";
 import type { MessageHead } from "../plugin.js";
 import { textOrBase64 } from "./body.js";
+import { putConnection } from "./connection-json.js";
 import {
 	put,
 	putHash,
@@ -112,11 +113,9 @@ const kindPiece = new KindPiece();
 const TIME_BEFORE_DURATION = DURATION_TEXT.length + TIME_BYTES;
 
 function captured(x: CapturedExchange, out: Buffer, from: number): number {
-	const { facts, req, res } = x;
+	const { req, res } = x;
 	const { startUs, endUs } = x;
 	const durationUs = endUs > startUs ? endUs - startUs : 0;
-	const hash = (facts.hashBytes ??= text(facts.endpointsHash));
-	const connection = (facts.json ??= connectionJson(facts));
 	setSecond(startUs);
 	const cached = res?.messageHead?.json ?? null;
 	if (
@@ -127,12 +126,12 @@ function captured(x: CapturedExchange, out: Buffer, from: number): number {
 		!isEmpty(x.annotations) ||
 		!isUsual(x, req, res)
 	)
-		return pieces(x, hash, connection, startUs, durationUs, out, from);
+		return pieces(x, startUs, durationUs, out, from);
 	if (cached.template !== null) {
-		const end = cached.template.write(x, req, res, connection, hash, startUs, durationUs, out, from);
+		const end = cached.template.write(x, req, res, startUs, durationUs, out, from);
 		if (end >= 0) return end;
 	}
-	const end = pieces(x, hash, connection, startUs, durationUs, out, from);
+	const end = pieces(x, startUs, durationUs, out, from);
 	const isRepeated = cached.lastRequest === req.messageHead && cached.lastBytes === res.bytes;
 	cached.lastRequest = req.messageHead;
 	cached.lastBytes = res.bytes;
@@ -140,19 +139,11 @@ function captured(x: CapturedExchange, out: Buffer, from: number): number {
 	return end;
 }
 
-function pieces(
-	x: CapturedExchange,
-	hash: Uint8Array,
-	connection: Uint8Array,
-	startUs: number,
-	durationUs: number,
-	out: Buffer,
-	from: number,
-): number {
+function pieces(x: CapturedExchange, startUs: number, durationUs: number, out: Buffer, from: number): number {
 	const { req, res } = x;
 	let at = put(out, from, OPENING);
 	marks.id = at;
-	at = putHash(out, at, hash);
+	at = putHash(out, at, x.facts.endpointsHash);
 	at = putHex32(out, at, x.sequence);
 	at = putHex32(out, at, x.ordinal);
 	at = putTimed(out, at, kindPiece.of(x));
@@ -164,7 +155,7 @@ function pieces(
 	at = putOperation(out, at, req?.messageHead);
 	at = putResult(out, at, res?.messageHead);
 	marks.connection = at;
-	at = put(out, at, connection);
+	at = putConnection(out, at, x.facts);
 	marks.request = at;
 	if (req === null) at = put(out, at, NULL_REQUEST);
 	else {
@@ -241,10 +232,11 @@ function observedBy(x: CapturedExchange, startUs: number, durationUs: number, ou
 
 /** One observation, without its closing brace. */
 function sighting(facts: VantageFacts, startUs: number, durationUs: number, out: Buffer, from: number): number {
-	facts.json ??= new TimedPiece(
+	const { piece } = facts;
+	piece.json ??= new TimedPiece(
 		`{"source":${json(facts.source)},"type":${json(facts.type)},"vantage":${json(facts.vantage)},"startedAt":"${TIME_HOLE}${DURATION_TEXT}`,
 	);
-	const at = putTimed(out, from, facts.json);
+	const at = putTimed(out, from, piece.json);
 	marks.observed = at - TIME_BEFORE_DURATION;
 	putMicros(out, marks.observed, startUs);
 	marks.observedDuration = at;
@@ -292,10 +284,6 @@ function putFields(out: Buffer, from: number, head: MessageHead | null): number 
 	if (block.json !== null) return put(out, putText(out, from, attributes), block.json);
 	block.wasWritten = true;
 	return putText(out, from, attributes + json(block.list));
-}
-
-function connectionJson({ id, transport, client, server, tls }: ConnectionFacts): Uint8Array {
-	return text(`},"connection":${json({ id, transport, client, server, tls })},"request":`);
 }
 
 function plainBodyTail(bytes: Uint8Array): string {

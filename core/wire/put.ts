@@ -63,9 +63,9 @@ export function putHex32(out: Buffer, at: number, value: number): number {
 	return at + 8;
 }
 
-/** The 16 bytes of `digits`. */
-export function putHash(out: Buffer, at: number, digits: Uint8Array): number {
-	for (let i = 0; i < 16; i++) out[at + i] = digits[i]!;
+/** 16 ASCII characters. */
+export function putHash(out: Buffer, at: number, digits: string): number {
+	for (let i = 0; i < 16; i++) out[at + i] = digits.charCodeAt(i);
 	return at + 16;
 }
 

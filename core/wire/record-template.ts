@@ -6,6 +6,7 @@ import type { CapturedExchange } from "../engine/captured-exchange.js";
 import type { VantageFacts } from "../engine/facts.js";
 import type { Message } from "../engine/message.js";
 import type { MessageHead } from "../plugin.js";
+import { putConnection } from "./connection-json.js";
 import {
 	decimalDigits,
 	put,
@@ -100,13 +101,11 @@ export class RecordTemplate {
 		this.#observed = marks.observed - marks.request;
 	}
 
-	/** The record, or -1 where it has another shape. The second was set; `connection` is its connection's JSON. */
+	/** The record, or -1 where it has another shape. The second was set. */
 	write(
 		x: CapturedExchange,
 		request: Message,
 		response: Message,
-		connection: Uint8Array,
-		hash: Uint8Array,
 		startUs: number,
 		durationUs: number,
 		out: Buffer,
@@ -128,13 +127,13 @@ export class RecordTemplate {
 			return -1;
 		if (this.#second !== secondNow()) this.#stamp();
 		let at = put(out, from, this.#opening);
-		putHash(out, from + this.#id, hash);
+		putHash(out, from + this.#id, x.facts.endpointsHash);
 		putHex32(out, from + this.#id + 16, x.sequence);
 		putHex32(out, from + this.#id + 24, x.ordinal);
 		putMicros(out, from + this.#started, startUs);
 		at = putInteger(out, at, durationUs);
 		at = put(out, at, this.#summary);
-		const messages = put(out, at, connection);
+		const messages = putConnection(out, at, x.facts);
 		at = put(out, messages, this.#messages);
 		const requestTimes = messages + this.#requestTimes;
 		putMicros(out, requestTimes, request.startUs);
@@ -160,7 +159,7 @@ export class RecordTemplate {
 }
 
 function isSame(a: VantageFacts, b: VantageFacts): boolean {
-	return a === b || (a.vantage === b.vantage && a.source === b.source && a.type === b.type);
+	return a.piece === b.piece || (a.vantage === b.vantage && a.source === b.source && a.type === b.type);
 }
 
 /** True where a template can be made of it: a bare request, a plain body in one response, one vantage, nothing extra. */
