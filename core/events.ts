@@ -108,6 +108,8 @@ export interface GapEvent {
 	readonly offset: number;
 	readonly length: number | null;
 	readonly cause: GapCause;
+	/** True: nothing will fill it, so nobody need wait for that. Otherwise absent. */
+	readonly isFinal?: true;
 }
 
 export interface DatagramEvent {

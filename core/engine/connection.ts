@@ -114,7 +114,9 @@ export class Connection implements ConversationOwner {
 	gap(vantage: VantageState, event: GapEvent): void {
 		if (this.#conversation === null) return;
 		const dir = vantage.isFlipped ? opposite(event.dir) : event.dir;
-		this.streams[dir].gap(event.offset, event.length, event.cause, this.#engine.nowUs);
+		const stream = this.streams[dir];
+		stream.gap(event.offset, event.length, event.cause, this.#engine.nowUs);
+		if (event.isFinal === true && !this.isShared) stream.giveUp(this.#engine.nowUs);
 	}
 
 	end(vantage: VantageState, event: EndEvent): void {

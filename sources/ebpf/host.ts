@@ -54,6 +54,7 @@ export class EbpfHost implements SourceHost {
 			controlBytes: control_ring_bytes,
 			countersFd: this.#countersFd,
 			keptClosesFd: bpf.mapFd(this.#map("kept_closes")),
+			copiesOnce: this.#options.vantage !== "both",
 			progress,
 		};
 	}

@@ -6,6 +6,8 @@ export interface EbpfHostState {
 	readonly controlBytes: number;
 	readonly countersFd: number;
 	readonly keptClosesFd: number;
+	/** Every byte is copied at one end only. */
+	readonly copiesOnce: boolean;
 	/** What outlives a worker: the next one starts behind a batch that did not come to its end. */
 	readonly progress: SharedArrayBuffer;
 }

@@ -39,7 +39,8 @@ export class EbpfSource implements CaptureSource {
 		this.#state = state;
 		this.#progress = new Progress(state.progress);
 		this.#kept = new KeptCloses(state.keptClosesFd);
-		this.#translator = new Translator(new Processes(), this.#clock, this.#progress.batchEnd > 0);
+		const isSuccessor = this.#progress.batchEnd > 0;
+		this.#translator = new Translator(new Processes(), this.#clock, isSuccessor, state.copiesOnce);
 		this.#translator.bytesRingFull = this.#progress.namedLoss;
 	}
 

@@ -37,7 +37,11 @@ export class Translator {
 	/** Another worker told the engine before us about connections that are still open. */
 	readonly #isSuccessor: boolean;
 
-	constructor(processes: Processes, clock: KernelClock, isSuccessor: boolean) {
+	/** No other end brings the same bytes. */
+	readonly #copiesOnce: boolean;
+
+	constructor(processes: Processes, clock: KernelClock, isSuccessor: boolean, copiesOnce: boolean) {
+		this.#copiesOnce = copiesOnce;
 		this.#isSuccessor = isSuccessor;
 		this.#processes = processes;
 		this.#clock = clock;
@@ -280,7 +284,8 @@ export class Translator {
 	): void {
 		const length = to - side.next;
 		this.bytesRingFull += length;
-		batch.push({ kind: "gap", conn, dir, tsUs, offset: side.next, length, cause: "ring-full" });
+		const gap = { kind: "gap", conn, dir, tsUs, offset: side.next, length, cause: "ring-full" } as const;
+		batch.push(this.#copiesOnce ? { ...gap, isFinal: true } : gap);
 		side.next = to;
 	}
 

@@ -69,7 +69,7 @@ export class Script {
 	readonly translator: Translator;
 
 	constructor(isSuccessor = false) {
-		this.translator = new Translator(new Processes(), new KernelClock(), isSuccessor);
+		this.translator = new Translator(new Processes(), new KernelClock(), isSuccessor, false);
 	}
 
 	payload(fields: RecordFields): string[] {
