@@ -20,7 +20,7 @@ import { showSpread, spreadOf } from "./harness/stats.js";
 
 const KINDS: readonly CaptureKind[] = [none, polytap("server"), polytap("both"), tcpdump, haproxy];
 /** With the capture attached, not measured: compilers and caches warm up. */
-const WARMUP_SECONDS = 1;
+const WARMUP_SECONDS = 3;
 const BPF_SECONDS = 2;
 
 const options = readOptions({ rounds: 5, seconds: 4, dir: tmpdir(), netns: 0, only: "", reports: REPORTS });
