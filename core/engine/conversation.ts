@@ -3,16 +3,14 @@ import type { Attributes, ExchangeKind, Outcome } from "../exchange.js";
 import type { DetectHint, MessageHead, MessageWriter, ParserOutput, ParserPlugin, ProtocolParser } from "../plugin.js";
 import { WAIT } from "../plugin.js";
 import { CapturedExchange } from "./captured-exchange.js";
-import { Carry } from "./carry.js";
 import { Detection } from "./detection.js";
 import type { ConnectionFacts, VantageFacts } from "./facts.js";
+import { Lane, type LaneOwner } from "./lane.js";
 import { Message, type MessageContext } from "./message.js";
 import type { EngineOptions } from "./options.js";
 import { Pairing } from "./pairing.js";
-import type { RecentBytes } from "./recent-bytes.js";
 import type { ParserRegistry } from "./registry.js";
 import type { SlabPool } from "./slab.js";
-import type { StreamReader } from "./stream.js";
 import type { EngineTotals } from "./totals.js";
 
 /** What all conversations of an engine share. */
@@ -37,47 +35,13 @@ export interface ConversationOwner {
 	exchangeDone(exchange: CapturedExchange): void;
 }
 
-type Phase = "detect" | "parse" | "resync" | "opaque";
-
-/** One direction of a conversation. */
-class Lane implements StreamReader {
-	dir: Direction;
-	phase: Phase = "detect";
-	/** True where the bytes do not begin at the stream's start, or follow a gap. */
-	late = false;
-	/** Held by `WAIT` until then; 0: not held. */
-	waitDeadlineUs = 0;
-	endedHow: "fin" | "reset" | "unknown" | null = null;
-	readonly carry = new Carry();
-	readonly open: Message[] = [];
-	/** Position after the last byte that was delivered or found missing; -1: nothing was. */
-	offset = -1;
-	flags: string[] | null = null;
-	recent: RecentBytes | null = null;
-	readonly #conversation: Conversation;
-
-	constructor(conversation: Conversation, dir: Direction) {
-		this.#conversation = conversation;
-		this.dir = dir;
-	}
-
-	onBytes(data: Uint8Array, offset: number, tsUs: number): void {
-		if (this.recent !== null) this.recent.append(data, offset);
-		this.#conversation.bytes(this, data, offset, tsUs);
-	}
-
-	onGap(offset: number, length: number, cause: GapCause, tsUs: number): void {
-		this.#conversation.gap(this, offset, length, cause, tsUs);
-	}
-}
-
 const NOTHING = new Uint8Array(0);
 
 /**
  * What the two ends of a connection say to each other: finds the parser, drives it, and turns what it says into paired
  * exchanges.
  */
-export class Conversation implements ParserOutput, MessageContext {
+export class Conversation implements ParserOutput, MessageContext, LaneOwner {
 	lanes: readonly [Lane, Lane];
 	mustProceed = false;
 	gapCause: GapCause = "missed";
@@ -187,10 +151,7 @@ export class Conversation implements ParserOutput, MessageContext {
 		}
 		if (inside || lane.phase !== "parse") return;
 		this.#skip(lane, lane.carry.length);
-		for (const message of [...lane.open]) {
-			message.bodyGap(null);
-			message.close(offset, tsUs, "partial");
-		}
+		lane.closeOpen(offset, tsUs, "partial");
 		lane.phase = "resync";
 		this.#messagesLost(lane);
 	}
@@ -217,10 +178,7 @@ export class Conversation implements ParserOutput, MessageContext {
 		// who sent it stopped in the middle
 		const wasCut = how !== "unknown";
 		this.gapCause = wasCut ? "reset" : "missed";
-		for (const message of [...lane.open]) {
-			message.bodyGap(null);
-			message.close(Math.max(0, lane.offset), tsUs, wasCut ? "aborted" : "partial");
-		}
+		lane.closeOpen(Math.max(0, lane.offset), tsUs, wasCut ? "aborted" : "partial");
 		this.#wakeOther(lane);
 	}
 
@@ -550,10 +508,7 @@ export class Conversation implements ParserOutput, MessageContext {
 			lane.waitDeadlineUs = 0;
 			this.#engine.totals.bytesOpaque += lane.carry.length;
 			lane.carry.consume(lane.carry.length);
-			for (const message of [...lane.open]) {
-				message.bodyGap(null);
-				message.close(lane.offset, message.endUs, "partial");
-			}
+			lane.closeOpen(lane.offset, null, "partial");
 		}
 	}
 }

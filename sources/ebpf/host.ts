@@ -14,7 +14,9 @@ const LOAD_ATTEMPTS = 5;
 const VANTAGES = ["auto", "server", "client", "both"] as const;
 const WIRES = ["auto", "always", "never"] as const;
 /** In the order in which they are attached: nothing is sent or received before its end can be seen. */
-const PROGRAMS = ["on_destroy", "on_state", "on_send", "on_recv"] as const;
+export const PROGRAMS = ["on_destroy", "on_state", "on_send", "on_recv"] as const;
+/** On packets, where they are needed. */
+export const WIRE_PROGRAMS = ["on_egress", "on_ingress"] as const;
 
 /** The main-thread half: loads and attaches the BPF programs and keeps them, whatever becomes of workers. */
 export class EbpfHost implements SourceHost {
@@ -115,7 +117,7 @@ export class EbpfHost implements SourceHost {
 			return;
 		}
 		const fd = openSync(root, "r");
-		for (const name of ["on_egress", "on_ingress"]) {
+		for (const name of WIRE_PROGRAMS) {
 			const link = libbpf().attachCgroup(this.#program(name), fd);
 			if (link === null)
 				this.#context.diagnostics.warn(

@@ -1,7 +1,7 @@
 import { accessSync, constants, readFileSync } from "node:fs";
 import { release } from "node:os";
 import { PolytapError } from "../../core/index.js";
-import { cgroup2Mount, EbpfHost, objectPath } from "./host.js";
+import { cgroup2Mount, EbpfHost, objectPath, PROGRAMS, WIRE_PROGRAMS } from "./host.js";
 import { libbpf } from "./libbpf.js";
 import { ebpfOptions } from "./options.js";
 
@@ -33,6 +33,7 @@ const CAPABILITIES: readonly (readonly [bit: bigint, name: string, why: string])
 	[19n, "CAP_SYS_PTRACE", "name the executables of other users' processes"],
 ];
 const CAP_SYS_ADMIN = 21n;
+const ALL_PROGRAMS = [...PROGRAMS, ...WIRE_PROGRAMS];
 
 /** What this kernel and this user can do. Loads and attaches everything once, to nobody's cost, and takes it away again. */
 export async function probe(): Promise<EbpfReport> {
@@ -42,7 +43,7 @@ export async function probe(): Promise<EbpfReport> {
 	checks.push({
 		name: "load and attach",
 		ok: attempt === null,
-		detail: attempt === null ? "socket tracepoints attached and detached again" : attempt.message,
+		detail: attempt === null ? `attached and detached again: ${ALL_PROGRAMS.join(", ")}` : attempt.message,
 		fix: attempt?.hint ?? null,
 	});
 	const reason =
@@ -58,7 +59,8 @@ export async function probe(): Promise<EbpfReport> {
 }
 
 async function tryAttach(warnings: string[]): Promise<PolytapError | null> {
-	const options = ebpfOptions.parse({ targets: [{ ports: [1] }], ring_bytes: 4096, control_ring_bytes: 4096 });
+	const rings = { ring_bytes: 4096, control_ring_bytes: 4096 };
+	const options = ebpfOptions.parse({ targets: [{ ports: [1] }], wire: "always", ...rings });
 	const host = new EbpfHost(options, {
 		name: "doctor",
 		diagnostics: { warn: (_code, message) => warnings.push(message), info: () => {} },
