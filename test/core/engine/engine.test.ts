@@ -75,6 +75,36 @@ test("a named gap is healed by bytes that come within the merge window", (t) => 
 	t.is(h.counters.bytes_missing, 0);
 });
 
+test("a hole that nothing will fill is not waited for, unless another end brings the bytes", (t) => {
+	const alone = new Harness().open().bytes(0, 0, "get\n").bytes(1, 0, "=ok 10\nab");
+	alone.feed({
+		kind: "gap",
+		conn: 1,
+		dir: 1,
+		tsUs: alone.nowUs,
+		offset: 9,
+		length: 8,
+		cause: "ring-full",
+		isFinal: true,
+	});
+	t.is(alone.exchanges.length, 1);
+	t.deepEqual(alone.exchanges[0]!.response?.body.gaps, [{ from: 2, to: 10, cause: "ring-full" }]);
+	const both = new Harness().open(1, "client").open(2, "server");
+	both.bytes(0, 0, "get\n", 1).bytes(0, 0, "get\n", 2).bytes(1, 0, "=ok 10\nab", 1);
+	both.feed({
+		kind: "gap",
+		conn: 1,
+		dir: 1,
+		tsUs: both.nowUs,
+		offset: 9,
+		length: 8,
+		cause: "ring-full",
+		isFinal: true,
+	});
+	both.bytes(1, 0, "=ok 10\nabcdefghij", 2).pass(60_000);
+	t.is(both.exchanges[0]!.response?.body.data, "abcdefghij");
+});
+
 test("two causes in one hole stay two gaps", (t) => {
 	const h = new Harness().open().bytes(0, 0, "get\n").bytes(1, 0, "=ok 10\n");
 	h.gap(1, 7, 3, "ring-full").gap(1, 12, 2, "splice").bytes(1, 14, "hij").pass(60_000);
@@ -248,6 +278,16 @@ test("an exchange waits for the second vantage no longer than the merge window",
 	t.is(h.exchanges.length, 0);
 	h.pass(60_000);
 	t.deepEqual(h.lines, ["one→a ok"]);
+});
+
+test("a vantage that comes when the connection is over changes nothing, and is counted", (t) => {
+	const h = new Harness().open(1, "client").bytes(0, 0, "get\n", 1).bytes(1, 0, "=ok\n", 1).close([4, 4], "fin", 1);
+	t.is(h.exchanges.length, 1);
+	h.open(2, "server").bytes(0, 0, "get\n", 2).bytes(1, 0, "=ok\n!", 2).close([4, 5], "fin", 2).pass(200_000);
+	t.is(h.exchanges.length, 1);
+	t.is(h.counters.bytes_duplicate, 4);
+	t.is(h.counters.bytes_orphaned, 5);
+	t.is(h.counters.connections_open, 0);
 });
 
 test("roles that were guessed wrong are put right by detection", (t) => {

@@ -68,8 +68,8 @@ export function record(fields: RecordFields): RecordMemory {
 export class Script {
 	readonly translator: Translator;
 
-	constructor(isSuccessor = false) {
-		this.translator = new Translator(new Processes(), new KernelClock(), isSuccessor, false);
+	constructor(isSuccessor = false, copiesOnce = false) {
+		this.translator = new Translator(new Processes(), new KernelClock(), isSuccessor, copiesOnce);
 	}
 
 	payload(fields: RecordFields): string[] {
@@ -95,7 +95,7 @@ function textOf(event: CaptureEvent): string {
 		case "bytes":
 			return `bytes ${event.conn} ${event.dir} ${event.offset} ${Buffer.from(event.data).toString("latin1")}`;
 		case "gap":
-			return `gap ${event.conn} ${event.dir} ${event.offset}+${event.length} ${event.cause}`;
+			return `gap ${event.conn} ${event.dir} ${event.offset}+${event.length} ${event.cause}${event.isFinal === true ? " final" : ""}`;
 		case "end":
 			return `end ${event.conn} ${event.dir} ${event.finalOffset} ${event.how}`;
 		case "close":

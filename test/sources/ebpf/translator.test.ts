@@ -43,6 +43,16 @@ test("what found no room is ring-full, what else is missing is missed", (t) => {
 	t.is(script.translator.bytesRingFull, 22);
 });
 
+test("where every byte is copied at one end only, what found no room is missing for good", (t) => {
+	const script = new Script(false, true);
+	script.payload({ data: "abc" });
+	t.deepEqual(script.payload({ offset: 20, lost: 10, data: "d" }), [
+		"gap 1 1 3+7 missed",
+		"gap 1 1 10+10 ring-full final",
+		"bytes 1 1 20 d",
+	]);
+});
+
 test("a loss of the other direction is told with the next record of this one, and once", (t) => {
 	const script = new Script();
 	script.payload({ receive: true, data: "one" });
