@@ -33,9 +33,14 @@ export function publish(report: Report, folder: string): void {
 	const { tables: _, ...rest } = report;
 	writeFileSync(
 		join(folder, `${report.name}.json`),
-		`${JSON.stringify({ date: new Date().toISOString(), ...rest }, null, "\t")}\n`,
+		`${JSON.stringify({ date: new Date().toISOString(), ...rest }, withoutFolders, "\t")}\n`,
 	);
 	process.stderr.write(`written: ${join(folder, report.name)}.{md,json}\n`);
+}
+
+/** Where somebody's files lie is nobody else's business. */
+function withoutFolders(key: string, value: unknown): unknown {
+	return key === "dir" || key === "reports" ? undefined : value;
 }
 
 function asMarkdown({ title, machine, command, method, tables }: Report): string {
