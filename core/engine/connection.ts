@@ -34,7 +34,6 @@ export class Connection implements ConversationOwner {
 	rolesAreGuessed: boolean;
 	/** True once a second vantage delivered bytes. */
 	isShared = false;
-	isFinished = false;
 	/** When the connection leaves the table; 0: not yet known. */
 	lingerUs = 0;
 	readonly #openedUs: number;
@@ -65,6 +64,10 @@ export class Connection implements ConversationOwner {
 			new Stream(lanes[1], engine.options, startCause, engine.totals),
 		];
 		if (!open.fromStart) this.#conversation.joinLate();
+	}
+
+	get isFinished(): boolean {
+		return this.#conversation === null;
 	}
 
 	/** When `tick` has something to do; 0: never, as things are. */
@@ -177,8 +180,8 @@ export class Connection implements ConversationOwner {
 	/** Ends the connection as it is. */
 	finish(): void {
 		const conversation = this.#conversation;
-		if (conversation === null || this.isFinished) return;
-		this.isFinished = true;
+		if (conversation === null) return;
+		this.#conversation = null;
 		for (const dir of DIRECTIONS) {
 			const stream = this.streams[dir];
 			stream.giveUp(this.#engine.nowUs);
@@ -190,7 +193,6 @@ export class Connection implements ConversationOwner {
 		// what nobody could parse is told at least by its bytes
 		const isParsed = conversation.protocol !== null && conversation.opaqueReason === null;
 		if (this.#engine.options.connectionRecords || !isParsed) this.#emitRecord(conversation);
-		this.#conversation = null;
 		for (const stream of this.streams) stream.reader = NOBODY;
 	}
 

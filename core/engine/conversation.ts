@@ -66,7 +66,7 @@ export class Conversation implements ParserOutput, MessageContext, LaneOwner {
 		this.#owner = owner;
 		this.lanes = [new Lane(this, 0), new Lane(this, 1)];
 		this.#lane = this.lanes[0];
-		this.#detection = new Detection(engine.registry.parsers);
+		this.#detection = new Detection(engine.registry);
 	}
 
 	get slabs(): SlabPool {
@@ -412,9 +412,8 @@ export class Conversation implements ParserOutput, MessageContext, LaneOwner {
 		const [client, server] = this.lanes;
 		if (this.#detection === null || client.carry.length > 0 || server.carry.length > 0) return;
 		if (client.late || server.late) return;
-		const report = (plugin: ParserPlugin, error: unknown): void => this.#engine.registry.failed(plugin, error);
 		const [a, b] = lane === client ? [data, NOTHING] : [NOTHING, data];
-		const answer = this.#detection.ask(a, b, this.#owner.hint(false), report);
+		const answer = this.#detection.ask(a, b, this.#owner.hint(false));
 		if (typeof answer !== "object") return;
 		this.#detection = null;
 		this.#start(answer, null);
@@ -424,14 +423,13 @@ export class Conversation implements ParserOutput, MessageContext, LaneOwner {
 		const [client, server] = this.lanes;
 		const late = client.late || server.late;
 		const hint = this.#owner.hint(late);
-		const report = (plugin: ParserPlugin, error: unknown): void => this.#engine.registry.failed(plugin, error);
 		const a = client.carry.length > 0 ? client.carry.view() : NOTHING;
 		const b = server.carry.length > 0 ? server.carry.view() : NOTHING;
 		const detection = this.#detection;
 		if (detection === null) return;
-		let answer = detection.ask(a, b, hint, report);
+		let answer = detection.ask(a, b, hint);
 		if (answer === "no" && this.#owner.rolesAreGuessed) {
-			const swapped = new Detection(this.#engine.registry.parsers).ask(b, a, hint, report);
+			const swapped = new Detection(this.#engine.registry).ask(b, a, hint);
 			if (typeof swapped === "object") {
 				this.#owner.swapRoles();
 				answer = swapped;

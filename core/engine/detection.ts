@@ -1,4 +1,5 @@
 import type { DetectHint, ParserPlugin } from "../plugin.js";
+import type { ParserRegistry } from "./registry.js";
 
 /** What the parsers are shown of each direction at the most, together. */
 export const DETECT_BYTES = 4096;
@@ -10,27 +11,22 @@ export type Detected = ParserPlugin | "no" | "more";
 /** Which parser a connection belongs to. Asks each one until it says no. */
 export class Detection {
 	#candidates: readonly ParserPlugin[];
-	readonly #all: readonly ParserPlugin[];
+	readonly #registry: ParserRegistry;
 	#tries = 0;
 
-	constructor(parsers: readonly ParserPlugin[]) {
-		this.#all = parsers;
-		this.#candidates = parsers;
+	constructor(registry: ParserRegistry) {
+		this.#registry = registry;
+		this.#candidates = registry.parsers;
 	}
 
-	ask(
-		client: Uint8Array,
-		server: Uint8Array,
-		hint: DetectHint,
-		failed: (plugin: ParserPlugin, error: unknown) => void,
-	): Detected {
+	ask(client: Uint8Array, server: Uint8Array, hint: DetectHint): Detected {
 		let open: ParserPlugin[] | null = null;
 		for (const plugin of this.#candidates) {
 			let answer: "yes" | "no" | "more" = "no";
 			try {
 				answer = plugin.detect(client, server, hint);
 			} catch (error) {
-				failed(plugin, error);
+				this.#registry.failed(plugin, error);
 			}
 			if (answer === "yes") return plugin;
 			if (answer === "more") (open ??= []).push(plugin);
@@ -42,7 +38,7 @@ export class Detection {
 
 	/** Begin anew with later bytes. False when that was done often enough. */
 	retry(): boolean {
-		this.#candidates = this.#all;
+		this.#candidates = this.#registry.parsers;
 		return ++this.#tries < LATE_TRIES;
 	}
 }

@@ -114,7 +114,7 @@ export class Stream {
 			this.#deliverGap(upTo, nowUs);
 		}
 		this.deadlineUs = 0;
-		this.#known = this.#known.filter((gap) => gap.to > this.next);
+		this.#forgetPassed();
 	}
 
 	#arm(nowUs: number): void {
@@ -123,9 +123,13 @@ export class Stream {
 
 	#advance(nowUs: number): void {
 		this.#drain();
-		if (this.#known.length > 0) this.#known = this.#known.filter((gap) => gap.to > this.next);
+		this.#forgetPassed();
 		this.deadlineUs = 0;
 		if (this.isHoled) this.#arm(nowUs);
+	}
+
+	#forgetPassed(): void {
+		if (this.#known.length > 0) this.#known = this.#known.filter((gap) => gap.to > this.next);
 	}
 
 	/** How far the hole at `next` reaches as far as is known now. */

@@ -21,8 +21,7 @@ export function putInteger(out: Buffer, at: number, value: number): number {
 		return at + 1;
 	}
 	if (value > 0x7fff_ffff) return putText(out, at, String(value));
-	let digits = 2;
-	for (let limit = 100; value >= limit && digits < 10; limit *= 10) digits++;
+	const digits = decimalDigits(value);
 	let rest = value | 0;
 	for (let i = at + digits - 1; i >= at; i--) {
 		const tenth = (rest / 10) | 0;

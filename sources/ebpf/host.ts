@@ -117,16 +117,20 @@ export class EbpfHost implements SourceHost {
 			return;
 		}
 		const fd = openSync(root, "r");
+		let isWhole = true;
 		for (const name of WIRE_PROGRAMS) {
 			const link = libbpf().attachCgroup(this.#program(name), fd);
-			if (link === null)
+			if (link === null) {
+				isWhole = false;
 				this.#context.diagnostics.warn(
 					"BPF_UNSUPPORTED",
 					`${name}: packets are out of reach: sendfile and splice will be gaps`,
 				);
-			else this.#links.push(link);
+			} else this.#links.push(link);
 		}
 		closeSync(fd);
+		// sockets must not count on packets that nobody brings
+		if (!isWhole) return;
 		const flag = libbpf().mapFd(this.#map(".data.wire"));
 		libbpf().update(flag, new Uint8Array(4), new Uint8Array([1, 0, 0, 0]), 0);
 	}

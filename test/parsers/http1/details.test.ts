@@ -5,14 +5,14 @@ import { byteByByte, play, type Step, whole } from "./play.js";
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
-function only(steps: readonly Step[]): Exchange {
+function theOnly(steps: readonly Step[]): Exchange {
 	const [first] = play(steps, whole).exchanges;
 	if (first === undefined) throw new Error("no exchange");
 	return first;
 }
 
 const request = (head: string): Record<string, unknown> => ({
-	...only([
+	...theOnly([
 		[0, `${head}\r\n\r\n`],
 		[1, OK],
 	]).request?.attributes,
@@ -32,7 +32,7 @@ test("attributes of each form of the target", (t) => {
 });
 
 test("attributes of a response", (t) => {
-	const { response } = only([
+	const { response } = theOnly([
 		[0, "GET / HTTP/1.1\r\n\r\n"],
 		[1, "HTTP/1.0 404 No\r\nContent-Length: 0\r\n\r\n"],
 	]);
@@ -40,7 +40,7 @@ test("attributes of a response", (t) => {
 });
 
 test("headers: as they came, latin-1, folded lines joined, blanks around values gone", (t) => {
-	const { headers } = only([
+	const { headers } = theOnly([
 		[
 			0,
 			"GET / HTTP/1.1\r\nHOST:a\r\nx-Two: \t b  c \t\r\nX-Two:\r\nX-Fold: one\r\n \t two\r\nX-Latin: \xe9\xff\r\n\r\n",
@@ -60,7 +60,7 @@ test("headers: as they came, latin-1, folded lines joined, blanks around values 
 });
 
 test("interim responses and trailers", (t) => {
-	const { response } = only([
+	const { response } = theOnly([
 		[0, "GET / HTTP/1.1\r\n\r\n"],
 		[
 			1,
@@ -88,7 +88,7 @@ test("content codings, transfer codings after them", async (t) => {
 		`Content-Encoding: gzip\r\nContent-Length: ${zipped.length}\r\n\r\n${zipped}`,
 		`Content-Encoding: identity\r\nTransfer-Encoding: gzip, chunked\r\n\r\n${chunk}`,
 	]) {
-		const { response } = only([
+		const { response } = theOnly([
 			[0, "GET / HTTP/1.1\r\n\r\n"],
 			[1, `HTTP/1.1 200 OK\r\n${fields}`],
 		]);
@@ -100,7 +100,7 @@ test("content codings, transfer codings after them", async (t) => {
 test("bytes of a message count its framing", (t) => {
 	const head = "GET / HTTP/1.1\r\n\r\n";
 	const answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
-	const { request: asked, response } = only([
+	const { request: asked, response } = theOnly([
 		[0, head],
 		[1, answer],
 	]);
