@@ -43,6 +43,10 @@ export interface SubMessage {
 	readonly attributes: Attributes;
 	readonly encoding: "utf8" | "base64" | "json";
 	readonly data: unknown;
+	/** These three are absent where the message is complete, and mean what they mean of a body. */
+	readonly captured?: number;
+	readonly completeness?: Completeness;
+	readonly gaps?: readonly BodyGap[];
 }
 
 export interface ExchangeMessage {

@@ -4,7 +4,7 @@
  */
 import type { ZodType } from "zod";
 import type { CaptureEvent, Direction } from "./events.js";
-import type { Attributes, Exchange, HeaderList } from "./exchange.js";
+import type { Attributes, AttributeValue, Exchange, HeaderList } from "./exchange.js";
 import type { HeadJson } from "./wire/record-template.js";
 
 /** Stays 0 until HTTP/2, WebSocket hand-over and PostgreSQL have run on these interfaces; then 1, and kept. */
@@ -49,29 +49,39 @@ export interface SourcePlugin<C = unknown> {
 	host?(config: C, context: HostContext): SourceHost;
 }
 
-/** Lives in the worker thread. */
+/** Lives in the worker thread. One object is opened once; a worker that starts again creates a new one. */
 export interface CaptureSource {
 	/**
-	 * Called once before `batches`. Rejects with a `PolytapError` where the source cannot capture. When it resolves the
-	 * source captures: whatever begins after that is seen.
+	 * Called once before `batches`. Rejects with a `PolytapError` where the source cannot capture: this source is then
+	 * reported as failed and closed. When it resolves the source captures: whatever begins after that is seen. `signal`
+	 * aborts when polytap stops meanwhile; the promise must then settle soon, either way.
 	 */
 	open(signal: AbortSignal): Promise<void>;
 	/**
 	 * Called once after `open`. One iteration is one batch; the batch, its events and the memory of their `data` belong
 	 * to the source again when the next one is asked for, so they may be reused. Ends when there is nothing more to come
-	 * or within 1 s of `signal`; what was already captured is still yielded first.
+	 * or within 1 s of `signal`; what was already captured is still yielded first. A batch may be empty (time passes then).
+	 * Events of one `conn` come between its `open` and its `close`; those of different ones in any order. When it throws the
+	 * source has failed: its connections end as they are and it is closed; core does not call it again.
 	 */
 	batches(signal: AbortSignal): AsyncIterable<readonly CaptureEvent[]>;
-	/** Idempotent, legal before `open`. */
+	/**
+	 * Called at least once, after `batches` has ended or `open` was rejected. Idempotent, legal before `open`. What it rejects
+	 * with is reported and changes nothing.
+	 */
 	close(): Promise<void>;
-	/** Cumulative counters for totals and metrics, snake_case with units. Called about once a second and at the end. */
+	/** Cumulative counters for totals and metrics, snake_case with units. Called about once a second and at the end. Sync. */
 	counters?(): Readonly<Record<string, number>>;
 }
 
 /** Lives in the main thread, opened before the first worker starts, closed after the last has ended. */
 export interface SourceHost {
-	/** Returns plain, structured-cloneable data (file descriptors, ports, shared buffers) for every worker's `create`. */
+	/**
+	 * Called once. Returns plain, structured-cloneable data (file descriptors, ports, shared buffers) for every worker's
+	 * `create`. Rejects with a `PolytapError` where the source cannot capture.
+	 */
 	open(signal: AbortSignal): Promise<unknown>;
+	/** Idempotent, legal before `open`. */
 	close(): Promise<void>;
 	/** Cumulative counters that only the host can see. Called about once a second and at the end. */
 	counters?(): Readonly<Record<string, number>>;
@@ -89,6 +99,10 @@ export interface DetectHint {
 	readonly late: boolean;
 }
 
+/**
+ * A protocol. Core asks `detect` of all parsers in the order of their registration; the first `yes` gets the connection.
+ * Exceptions of `detect` count as `no`, exceptions of `create` make the connection opaque; both are counted and named.
+ */
 export interface ParserPlugin {
 	readonly api: typeof PLUGIN_API;
 	readonly kind: "parser";
@@ -101,11 +115,17 @@ export interface ParserPlugin {
 	readonly example?: readonly { readonly from: "client" | "server"; readonly text: string }[];
 	/**
 	 * Is this protocol spoken here? Called with what was seen of both directions so far (either may be empty, together at
-	 * most 4 KiB) whenever more came, until someone says `yes` or all say `no`. Must answer `more` rather than guess from a
-	 * few bytes; missing a protocol beats misclassifying one. Must not keep or change the arrays.
+	 * most 4 KiB) whenever more came, until someone says `yes` or all say `no`; who said `no` is not asked again. The server
+	 * may speak first, or its bytes may be captured first: both are looked at. Must answer `more` rather than guess from a
+	 * few bytes; missing a protocol beats misclassifying one. Must not keep or change the arrays. Called again from the
+	 * first byte after a hand-over to `null`. Where nobody knows which end is the client it is also called with the
+	 * directions exchanged.
 	 */
 	detect(client: Uint8Array, server: Uint8Array, hint: DetectHint): "yes" | "no" | "more";
-	/** Called once for each connection of this protocol. `shared` is one object for all connections of one engine. */
+	/**
+	 * Called once for each connection of this protocol, when it was detected or handed over to. `shared` is one object for
+	 * all connections of one engine. The parser gets every byte from the place where detection began or the hand-over ended.
+	 */
 	create(context: ParserContext): ProtocolParser;
 }
 
@@ -113,8 +133,13 @@ export interface ParserContext {
 	readonly hint: DetectHint;
 	/** Lives as long as the engine and is seen by this protocol's parsers only: for caches. Bounded by the parser itself. */
 	readonly shared: Map<string, unknown>;
-	/** Hints of the parser that handed over, or null. */
+	/** Hints of the parser that handed over, or null where core detected the protocol. */
 	readonly handover: Attributes | null;
+	/**
+	 * Id of the exchange from which the connection was handed over (a WebSocket handshake, a CONNECT), or null. Core makes it
+	 * the `parentId` of whatever this parser begins without a parent of its own.
+	 */
+	readonly parent: string | null;
 }
 
 /** `data` returns it to hold this direction until the other one moves. */
@@ -122,33 +147,54 @@ export const WAIT = -1;
 
 /**
  * Parses one connection. Sans-I/O: bytes in, calls on `out` and return values out. Never reads a clock, never throws for
- * bad bytes (an exception is a bug; the engine catches it, names it and goes on with an opaque connection).
+ * bad bytes (an exception is a bug; the engine catches it, names it and goes on with an opaque connection). Calls never
+ * overlap, and after `handover` or `opaque` took effect there are none.
+ *
+ * The order in which the two directions are seen is not the order on the wire: an answer may be offered before its
+ * question. A parser that needs the other side first returns `WAIT`.
  */
 export interface ProtocolParser {
 	/**
-	 * The next bytes of a direction, in order and without holes. Returns how many were consumed; the rest is offered again,
-	 * at the front of a longer array, when more came (so a parser may remember how far it scanned). Returning 0 for ever is
-	 * bounded by the engine's carry limit, after which the connection is opaque. `WAIT` holds the direction until the other
-	 * one delivered something, at most for the merge window: then `out.mustProceed` is true and `WAIT` is not accepted.
+	 * The next bytes of a direction, in order and without holes; at least one. Returns how many were consumed; the rest is
+	 * offered again at the front of a longer array when more came (so a parser may remember how far it scanned), and at once
+	 * where something was consumed. Returning 0 for ever is bounded by the engine's carry limit, after which the connection is
+	 * opaque. `WAIT` holds the direction until the other one was parsed further or ended, at most for the merge window: then
+	 * `out.mustProceed` is true and `WAIT` is not accepted. `WAIT` consumes nothing: whoever wants to hold the direction in
+	 * the middle of the array returns what was consumed, is called again with the rest, and returns `WAIT` then; what was
+	 * told on `out` before `WAIT` must not be told again. Any other number is a bug.
 	 */
 	data(dir: Direction, bytes: Uint8Array, out: ParserOutput): number | typeof WAIT;
 	/**
 	 * `length` bytes (null: nobody knows how many) are missing before whatever comes next in `dir`; index 0 is the first of
-	 * them, so a message that ends with them is finished at `length`. Returns true where the
-	 * parser knows that all of them lie inside one payload and has told the message so with `bodyGap`; its state stays
-	 * valid. Returns false otherwise: the engine then ends the direction's open messages as incomplete and asks `resync`.
+	 * them, so a message that ends with them is finished at `length`. Returns true where the parser knows that all of them
+	 * lie inside one payload and has told the message so with `bodyGap`; its state stays valid. Returns false otherwise: the
+	 * engine then ends the direction's open messages as `partial`, which makes their writers deaf, and asks `resync`.
+	 *
+	 * Called only while everything before the hole was consumed and the direction is not looking for its next message:
+	 * otherwise the hole cannot lie inside a payload, and `resync` is what the parser hears of it. State that later bytes
+	 * depend on (a compression table, prepared statements) belongs to the parser: it must count as unknown what the hole may
+	 * have changed, and never guess.
 	 */
 	gap(dir: Direction, length: number | null, out: ParserOutput): boolean;
 	/**
 	 * After a gap or a late join: where does the next message begin? `skip`: that many bytes on (then `data` goes on from
 	 * there, state reset for this direction). `need`: not in these bytes, of which the last `need` must be offered again.
+	 * Called again, with more bytes, until it says `skip`. The skipped bytes are counted. The other direction is not touched.
 	 */
 	resync(dir: Direction, bytes: Uint8Array): { readonly skip: number } | { readonly need: number };
-	/** The direction is over. Finish what its end completes; the engine ends what is still open as incomplete. */
+	/**
+	 * The direction is over: once for each, after its last byte was offered. `fin` and `reset` are what the sender did,
+	 * `unknown` means that only watching ended. Finish what its end completes; the engine ends what is still open in it, as
+	 * `aborted`, or `partial` after `unknown`. Index 0 is the end of the direction. A parser that took over a direction which
+	 * was over already is told at once.
+	 */
 	end(dir: Direction, how: "fin" | "reset" | "unknown", out: ParserOutput): void;
 }
 
-/** How a parser speaks. Indexes count from the start of the `bytes` that `data` was called with. */
+/**
+ * How a parser speaks, during a call of `data`, `gap` or `end` only. Indexes count from the start of the `bytes` of that
+ * call (0 where it has none) and mean positions of that call's direction.
+ */
 export interface ParserOutput {
 	/** True when a `WAIT` has been held for as long as it may be. */
 	readonly mustProceed: boolean;
@@ -162,36 +208,115 @@ export interface ParserOutput {
 	 */
 	pending(index: number, tag?: number): MessageHead | null;
 	/**
-	 * A message begins at byte `index` of this direction. Direction 0 makes requests, direction 1 responses, paired in order,
-	 * or with the request of the same tag. `kind` `message`: one-way, stands alone.
+	 * A message begins at byte `index` of this direction. Kind `exchange`: direction 0 makes requests, direction 1 responses,
+	 * paired in order, or with the request of the same tag (a stream, a correlation id: 32 bits; one protocol uses one way).
+	 * A request that begins with the tag of one that still waits shows that one to be unanswered. A response without its
+	 * request makes a `partial` exchange. The exchange comes out when both messages are finished. Several messages may be
+	 * open at once in each direction; a response may begin and even finish before its request does.
+	 *
+	 * Kind `message`: one-way, in either direction, stands alone and comes out when it is finished: a WebSocket frame, a
+	 * pushed response, a notification, a request that has no answer by definition. Several responses to one request that
+	 * belong together are `message` parts of one response instead; an endless series (a subscription) is one `message` each.
+	 *
+	 * `parent`: id of the exchange or message that it belongs to (`MessageWriter.id`); without it that of the hand-over.
 	 */
-	begin(index: number, tag?: number, kind?: "exchange" | "message"): MessageWriter;
-	/** Everything after the consumed bytes, in both directions, belongs to another registered parser. Opaque if there is none. */
-	handover(protocol: string, hints?: Attributes): void;
-	/** Give up: the rest of the connection is counted and summarised, not parsed. */
+	begin(index: number, tag?: number, kind?: "exchange" | "message", parent?: string): MessageWriter;
+	/**
+	 * The oldest request that waits, or that of `tag`, gets no response: it comes out now, with this outcome, or when it is
+	 * finished itself. For requests that turn out to be one-way (`ok`), that the server skips after an error (`aborted`), that
+	 * either side gives up before a response began (`aborted`). Without such a request nothing happens: false.
+	 */
+	settle(outcome: "ok" | "error" | "aborted", tag?: number): boolean;
+	/**
+	 * Everything after the consumed bytes, in both directions, belongs to another registered parser: in this direction from
+	 * what this call returns, in the other one from what was consumed of it so far, so `WAIT` there first. `null`: to whoever
+	 * `detect`s it. Opaque if there is no such parser. Finish what is open before; what stays open comes out as `partial`.
+	 * `hints` are for the next parser alone (a negotiated extension, a subprotocol), `parent` is the id of the exchange
+	 * that led there.
+	 */
+	handover(protocol: string | null, hints?: Attributes, parent?: string): void;
+	/** Give up: the rest of the connection is counted and summarised, not parsed. `reason` is a word-like-this. */
 	opaque(reason: string): void;
-	/** A flag for the exchange that is open in this direction, or the next one. */
+	/** A flag for the exchange whose message has been open longest in this direction, or else for the next one. */
 	flag(name: string): void;
+	/**
+	 * A fact about the connection as a whole (who logged in, which settings hold). The first `note` or `count` makes a
+	 * `connection` record come out at the end, with them as annotations. At most 64 names; later ones are ignored.
+	 */
+	note(name: string, value: AttributeValue): void;
+	/** Adds to a counter of the connection as a whole (pings, window updates): what is not worth a record each. */
+	count(name: string, by?: number): void;
 }
 
-/** One message under construction. Valid until `finish` or `abandon`; calls after that are ignored. */
-export interface MessageWriter {
-	/** Start line, headers, attributes. Once. */
+/** Plain data that JSON can say. It belongs to core from the call on and must not be changed. */
+export type StructuredValue =
+	| null
+	| boolean
+	| number
+	| string
+	| readonly StructuredValue[]
+	| { readonly [name: string]: StructuredValue };
+
+/**
+ * A payload under construction: bytes (`body`) or structured values (`item`), never both. Beyond `max_body_bytes`, counted
+ * in bytes on the wire, it is counted and no longer kept: the parser need not look at any limit.
+ */
+export interface PayloadWriter {
+	/** Payload bytes `from` (inclusive) to `to` (exclusive) of `bytes`, which must be those of this call. Copied at once. */
+	body(bytes: Uint8Array, from: number, to: number): void;
+	/**
+	 * `length` payload bytes are missing here (null: an unknown number, at its end). The engine knows the cause. Called from
+	 * `gap`.
+	 */
+	bodyGap(length: number | null): void;
+	/** `length` payload bytes are a secret (a password): counted as `redacted`, and never copied anywhere. */
+	secret(length: number): void;
+	/** One structured value (a row, a document, a reply) that took `bytes` bytes. The body is `json`: the list of them. */
+	item(value: StructuredValue, bytes: number): void;
+}
+
+/**
+ * One message under construction. Valid until `finish` or `abandon`, or until the engine ends it (a hole, the end of its
+ * direction, a hand-over); calls after that are ignored. May be kept from call to call, and used from calls of the other
+ * direction, except for what takes an index or bytes, which are of its own direction.
+ */
+export interface MessageWriter extends PayloadWriter {
+	/** Id of the exchange, for `parent`. Made when it is read: read it once. */
+	readonly id: string;
+	/**
+	 * Start line, headers, attributes. What is known only at the end (a status in trailers, a command's tag) is told by another
+	 * head: the last one counts.
+	 */
 	head(head: MessageHead): void;
 	/** A response before the final one (HTTP 1xx). */
 	interim(head: MessageHead, index: number): void;
-	/** Payload bytes `from` (inclusive) to `to` (exclusive) of `bytes`. Copied at once. */
-	body(bytes: Uint8Array, from: number, to: number): void;
-	/** `length` payload bytes are missing here (null: an unknown number). The engine knows the cause. */
-	bodyGap(length: number | null): void;
 	/** Content coding of the payload, as a comma-separated list in the order applied: `gzip`. */
 	contentEncoding(coding: string): void;
 	trailers(headers: HeaderList): void;
-	/** One message of a stream inside this one (gRPC, server-sent events). */
-	message(bytes: Uint8Array, from: number, to: number, index: number, attributes: Attributes): void;
+	/**
+	 * One message of a stream inside this one, beginning at byte `index` (gRPC, server-sent events, a result of several). Its
+	 * payload may come in any number of calls. All of them share `max_body_bytes`. There may be 16384; more are flagged.
+	 */
+	message(index: number, attributes: Attributes): PartWriter;
+	/**
+	 * Adds to the bytes that this message took on the wire, where others lie between its first and its last (multiplexed
+	 * streams). Without it they are counted from its first to its last byte.
+	 */
+	wireBytes(count: number): void;
 	flag(name: string): void;
-	/** The message ends before byte `index`. */
+	/**
+	 * The message ends before byte `index`. `error` is the protocol's own word for failure. Only in a call of its own
+	 * direction.
+	 */
 	finish(index: number, outcome: "ok" | "error" | "aborted"): void;
+	/** The other direction ended the message (a stream was reset): it ends where its own direction stands now. */
+	abandon(outcome: "ok" | "error" | "aborted"): void;
+}
+
+/** A message of a stream. Valid as long as the message that it is part of. */
+export interface PartWriter extends PayloadWriter {
+	/** Adds attributes, over those of the same name. */
+	attributes(attributes: Attributes): void;
 }
 
 /**
@@ -249,17 +374,20 @@ export interface SinkPlugin<C = unknown> {
 }
 
 export interface Sink {
-	/** How many `write` calls may be under way at once; 1 keeps the order. */
+	/** How many `write` calls may be under way at once; 1 keeps the order. Read once, after `create`. */
 	readonly maxInFlight: number;
+	/** Called once before `write`. Rejects with a `PolytapError` where it cannot deliver. */
 	open(signal: AbortSignal): Promise<void>;
 	/**
 	 * Resolves when the batch is written as safely as the sink promises. Rejects with `Retryable` (the whole batch may be
 	 * offered again), `Permanent` (never again) or `Partial` (some of it was written). Must not keep the exchanges' memory
-	 * after it settled.
+	 * after it settled; must not change them. Anything else that it rejects with counts as `Permanent`. `signal` aborts when
+	 * polytap will not wait any longer.
 	 */
 	write(batch: readonly Exchange[], signal: AbortSignal): Promise<void>;
-	/** Flushes and frees. Idempotent, legal before `open`. */
+	/** Flushes and frees. Called when no `write` is under way. Idempotent, legal before `open`. */
 	close(): Promise<void>;
+	/** Cumulative counters, snake_case with units. Called about once a second and at the end. */
 	counters?(): Readonly<Record<string, number>>;
 }
 

@@ -9,6 +9,7 @@ import type {
 	MessageWriter,
 	ParserContext,
 	ParserOutput,
+	PartWriter,
 	ProtocolParser,
 } from "../../core/index.js";
 import http1 from "../../parsers/http1/index.js";
@@ -17,7 +18,7 @@ const ROUNDS = 7;
 const CONNECTIONS = 32;
 const RING_BYTES = 8 << 20;
 
-class Nowhere implements ParserOutput, MessageWriter {
+class Nowhere implements ParserOutput, MessageWriter, PartWriter {
 	readonly mustProceed = false;
 	finished = 0;
 	payload = 0;
@@ -45,8 +46,8 @@ class Nowhere implements ParserOutput, MessageWriter {
 		return this;
 	}
 
-	handover(protocol: string): void {
-		this.givenUp = protocol;
+	handover(protocol: string | null): void {
+		this.givenUp = protocol ?? "tunnel";
 	}
 
 	opaque(reason: string): void {
@@ -54,6 +55,18 @@ class Nowhere implements ParserOutput, MessageWriter {
 	}
 
 	flag(): void {}
+	note(): void {}
+	count(): void {}
+
+	settle(): boolean {
+		return false;
+	}
+
+	readonly id = "";
+	wireBytes(): void {}
+	abandon(): void {}
+	secret(): void {}
+	item(): void {}
 
 	head(head: MessageHead): void {
 		if (this.#dir === 0) this.#request = head;
@@ -68,7 +81,12 @@ class Nowhere implements ParserOutput, MessageWriter {
 	bodyGap(): void {}
 	contentEncoding(): void {}
 	trailers(): void {}
-	message(): void {}
+
+	message(): this {
+		return this;
+	}
+
+	attributes(): void {}
 
 	finish(): void {
 		this.finished++;
@@ -103,6 +121,7 @@ function measure(script: Script, exchanges: number, pieceBytes = Number.POSITIVE
 		hint: { transport: "tcp", serverPort: 80, alpn: null, late: false },
 		shared,
 		handover: null,
+		parent: null,
 	};
 	const parsers: ProtocolParser[] = Array.from({ length: CONNECTIONS }, () => http1.create(context));
 	const out = new Nowhere();

@@ -40,6 +40,8 @@ export class CapturedExchange implements Exchange {
 		null;
 	/** True once it was given to whoever emits it; its request may still stay in the pairing, to be answered late. */
 	isDone = false;
+	/** The parser said that no response will come; null: it did not. Its outcome once the request is finished. */
+	settled: "ok" | "error" | "aborted" | null = null;
 	/** For delivery: how many sinks still want it. */
 	holders = 0;
 
@@ -119,7 +121,7 @@ export class CapturedExchange implements Exchange {
 
 	/** Payload bytes that it keeps in the engine's memory. */
 	get heldBytes(): number {
-		return (this.req?.payload?.captured ?? 0) + (this.res?.payload?.captured ?? 0);
+		return (this.req?.heldBytes ?? 0) + (this.res?.heldBytes ?? 0);
 	}
 
 	/** The last sink is done with it: its payload memory may be used again. */

@@ -1,5 +1,5 @@
 import type { AnnotateEvent, BytesEvent, Direction, EndEvent, Endpoint, GapEvent, OpenEvent } from "../events.js";
-import type { Attributes } from "../exchange.js";
+import type { Attributes, AttributeValue } from "../exchange.js";
 import type { DetectHint } from "../plugin.js";
 import { CapturedExchange, type Sighting } from "./captured-exchange.js";
 import { Conversation, type ConversationOwner, type EngineContext, markConflict } from "./conversation.js";
@@ -192,7 +192,8 @@ export class Connection implements ConversationOwner {
 		this.#engine.totals.connectionsClosed++;
 		// what nobody could parse is told at least by its bytes
 		const isParsed = conversation.protocol !== null && conversation.opaqueReason === null;
-		if (this.#engine.options.connectionRecords || !isParsed) this.#emitRecord(conversation);
+		const isTold = this.#engine.options.connectionRecords || !isParsed || conversation.notes !== null;
+		if (isTold) this.#emitRecord(conversation);
 		for (const stream of this.streams) stream.reader = NOBODY;
 	}
 
@@ -371,7 +372,7 @@ export class Connection implements ConversationOwner {
 	#emitRecord(conversation: Conversation): void {
 		const reason = conversation.opaqueReason;
 		const protocol = conversation.protocol ?? "raw";
-		const annotations: Record<string, string | number> = {};
+		const annotations: Record<string, AttributeValue> = { ...conversation.notes };
 		if (reason !== null) annotations["polytap.opaque.reason"] = reason;
 		if (this.#datagrams > 0) annotations["polytap.datagrams"] = this.#datagrams;
 		let bytes = this.#datagrams;

@@ -1,14 +1,13 @@
 import type { Direction, GapCause } from "../events.js";
-import type { Attributes, ExchangeKind, Outcome } from "../exchange.js";
-import type { DetectHint, MessageHead, MessageWriter, ParserOutput, ParserPlugin, ProtocolParser } from "../plugin.js";
+import type { Attributes, Outcome } from "../exchange.js";
+import type { DetectHint, ParserPlugin, ProtocolParser } from "../plugin.js";
 import { WAIT } from "../plugin.js";
-import { CapturedExchange } from "./captured-exchange.js";
+import type { CapturedExchange } from "./captured-exchange.js";
 import { Detection } from "./detection.js";
 import type { ConnectionFacts, VantageFacts } from "./facts.js";
 import { Lane, type LaneOwner } from "./lane.js";
-import { Message, type MessageContext } from "./message.js";
 import type { EngineOptions } from "./options.js";
-import { Pairing } from "./pairing.js";
+import { type Handover, ParserVoice } from "./parser-voice.js";
 import type { ParserRegistry } from "./registry.js";
 import type { SlabPool } from "./slab.js";
 import type { EngineTotals } from "./totals.js";
@@ -36,49 +35,44 @@ export interface ConversationOwner {
 }
 
 const NOTHING = new Uint8Array(0);
+/** A connection whose parsers hand it over more often than this goes round in circles. */
+const MAX_HANDOVERS = 16;
 
 /**
  * What the two ends of a connection say to each other: finds the parser, drives it, and turns what it says into paired
  * exchanges.
  */
-export class Conversation implements ParserOutput, MessageContext, LaneOwner {
+export class Conversation implements LaneOwner {
 	lanes: readonly [Lane, Lane];
-	mustProceed = false;
-	gapCause: GapCause = "missed";
-	protocol: string | null = null;
 	opaqueReason: string | null = null;
 	readonly #engine: EngineContext;
 	readonly #owner: ConversationOwner;
-	readonly #pairing = new Pairing();
+	readonly #voice: ParserVoice;
 	#detection: Detection | null;
 	#plugin: ParserPlugin | null = null;
 	#parser: ProtocolParser | null = null;
-	#handover: { protocol: string; hints: Attributes } | null = null;
-	#giveUp: string | null = null;
-	// what the parser is being shown
-	#lane: Lane;
-	#base = 0;
-	#tsUs = 0;
-	#fromCarry = false;
+	#handovers = 0;
 
 	constructor(engine: EngineContext, owner: ConversationOwner) {
 		this.#engine = engine;
 		this.#owner = owner;
 		this.lanes = [new Lane(this, 0), new Lane(this, 1)];
-		this.#lane = this.lanes[0];
+		this.#voice = new ParserVoice(engine, owner, this.lanes);
 		this.#detection = new Detection(engine.registry);
 	}
 
-	get slabs(): SlabPool {
-		return this.#engine.slabs;
+	/** Of the parser that is at work, or was. */
+	get protocol(): string | null {
+		return this.#voice.protocol;
 	}
 
-	get maxBodyBytes(): number {
-		return this.#engine.options.maxBodyBytes;
+	/** What parsers told about the connection as a whole, or null. */
+	get notes(): Attributes | null {
+		return this.#voice.notes?.values ?? null;
 	}
 
 	get pendingCount(): number {
-		return this.#pairing.waitingCount;
+		return this.#voice.pairing.waitingCount;
 	}
 
 	/** When a held direction must go on; 0: none is held. */
@@ -92,7 +86,7 @@ export class Conversation implements ParserOutput, MessageContext, LaneOwner {
 	/** Neither direction begins at its first byte. */
 	joinLate(): void {
 		for (const lane of this.lanes) lane.late = true;
-		this.#pairing.requestsLost();
+		this.#voice.pairing.requestsLost();
 	}
 
 	// ------------------------------------------------------------------------------------------------ bytes come in
@@ -101,7 +95,7 @@ export class Conversation implements ParserOutput, MessageContext, LaneOwner {
 		if (lane.offset < 0 && offset > 0) {
 			lane.late = true;
 			if (lane.phase === "parse") lane.phase = "resync";
-			if (lane.dir === 0) this.#pairing.requestsLost();
+			if (lane.dir === 0) this.#voice.pairing.requestsLost();
 		}
 		lane.offset = offset + data.length;
 		if (lane.phase === "detect") this.#detectAtOnce(lane, data);
@@ -137,12 +131,12 @@ export class Conversation implements ParserOutput, MessageContext, LaneOwner {
 			this.#skip(lane, lane.carry.length);
 			return;
 		}
-		this.gapCause = cause;
+		this.#voice.gapCause = cause;
 		let inside = false;
 		if (lane.carry.length === 0) {
-			this.#show(lane, offset, tsUs, false);
+			this.#voice.show(lane, offset, tsUs, false);
 			try {
-				inside = this.#parser.gap(lane.dir, length, this);
+				inside = this.#parser.gap(lane.dir, length, this.#voice);
 			} catch (error) {
 				this.#failed(error);
 				return;
@@ -157,8 +151,8 @@ export class Conversation implements ParserOutput, MessageContext, LaneOwner {
 	}
 
 	#messagesLost(lane: Lane): void {
-		if (lane.dir === 1) this.#pairing.responsesLost();
-		else this.#pairing.requestsLost();
+		if (lane.dir === 1) this.#voice.pairing.responsesLost();
+		else this.#voice.pairing.requestsLost();
 	}
 
 	end(lane: Lane, how: "fin" | "reset" | "unknown", tsUs: number): void {
@@ -166,10 +160,15 @@ export class Conversation implements ParserOutput, MessageContext, LaneOwner {
 		// each round consumes something, or is the last
 		while (lane.waitDeadlineUs !== 0) this.#proceed(lane);
 		lane.endedHow = how;
+		this.#tellEnd(lane, how, tsUs);
+		this.#wakeOther(lane);
+	}
+
+	#tellEnd(lane: Lane, how: "fin" | "reset" | "unknown", tsUs = this.#engine.nowUs): void {
 		if (this.#parser === null || lane.phase === "opaque") return;
-		this.#show(lane, Math.max(0, lane.offset), tsUs, false);
+		this.#voice.show(lane, Math.max(0, lane.offset), tsUs, false);
 		try {
-			this.#parser.end(lane.dir, how, this);
+			this.#parser.end(lane.dir, how, this.#voice);
 		} catch (error) {
 			this.#failed(error);
 			return;
@@ -177,19 +176,21 @@ export class Conversation implements ParserOutput, MessageContext, LaneOwner {
 		this.#afterParser();
 		// who sent it stopped in the middle
 		const wasCut = how !== "unknown";
-		this.gapCause = wasCut ? "reset" : "missed";
+		this.#voice.gapCause = wasCut ? "reset" : "missed";
 		lane.closeOpen(Math.max(0, lane.offset), tsUs, wasCut ? "aborted" : "partial");
-		this.#wakeOther(lane);
 	}
 
 	/** Nothing more will come: what still waits is emitted as it is. */
 	finish(tsUs: number): void {
 		for (const lane of this.lanes) this.end(lane, "unknown", tsUs);
-		const wasReset = this.lanes.some((lane) => lane.endedHow === "reset");
+		this.#settleAll(this.lanes.some((lane) => lane.endedHow === "reset") ? "aborted" : "unanswered");
+	}
+
+	#settleAll(outcome: Outcome): void {
 		for (;;) {
-			const exchange = this.#pairing.takeOldest();
+			const exchange = this.#voice.pairing.takeOldest();
 			if (exchange === null) break;
-			if (!exchange.isDone) this.#done(exchange, wasReset ? "aborted" : "unanswered");
+			if (!exchange.isDone) this.#voice.done(exchange, outcome);
 		}
 	}
 
@@ -201,148 +202,37 @@ export class Conversation implements ParserOutput, MessageContext, LaneOwner {
 	/** Emits requests that have waited too long; their responses still pair with what stays behind. */
 	age(nowUs: number): void {
 		const before = nowUs - this.#engine.options.requestTimeoutUs;
-		for (const exchange of this.#pairing.all()) {
+		for (const exchange of this.#voice.pairing.all()) {
 			if (exchange.isDone || exchange.req === null || exchange.req.isOpen || exchange.req.endUs > before) continue;
-			this.#done(exchange, "unanswered");
+			this.#voice.done(exchange, "unanswered");
 		}
 	}
 
 	/** Two copies of the stream positions `from` to `to` differed: neither can be trusted. */
 	conflict(dir: Direction, from: number, to: number): void {
-		for (const exchange of [...this.#pairing.all(), ...this.lanes.flatMap((lane) => lane.open.map((m) => m.exchange))])
+		for (const exchange of [
+			...this.#voice.pairing.all(),
+			...this.lanes.flatMap((lane) => lane.open.map((m) => m.exchange)),
+		])
 			markConflict(exchange, dir, from, to);
-	}
-
-	// ------------------------------------------------------------------------------------------- what a parser says
-
-	offsetAt(index: number): number {
-		return this.#base + index;
-	}
-
-	timeAt(index: number): number {
-		return this.#fromCarry ? this.#lane.carry.timeAt(this.#base + index) : this.#tsUs;
-	}
-
-	pending(index: number, tag?: number): MessageHead | null {
-		return this.#peek(index, tag)?.req?.messageHead ?? null;
-	}
-
-	begin(index: number, tag?: number, kind: "exchange" | "message" = "exchange"): MessageWriter {
-		const { dir } = this.#lane;
-		const offset = this.#base + index;
-		const tsUs = this.timeAt(index);
-		const answered = dir === 1 && kind === "exchange" ? this.#peek(index, tag) : null;
-		let exchange: CapturedExchange;
-		if (answered !== null) {
-			this.#pairing.take(tag);
-			exchange = answered;
-			if (answered.isDone) {
-				exchange = this.#exchange("exchange", dir, offset, tag);
-				exchange.parentId = answered.id;
-				exchange.addFlag("late-response");
-			}
-		} else {
-			exchange = this.#exchange(kind, dir, offset, tag);
-			if (dir === 0 && kind === "exchange") {
-				this.#pairing.add(exchange, tag);
-				if (this.#pairing.waitingCount > this.#engine.options.maxPending) this.#evictPending();
-			}
-		}
-		const message = new Message(exchange, dir, offset, tsUs, this);
-		if (dir === 0) exchange.req = message;
-		else exchange.res = message;
-		const lane = this.#lane;
-		lane.open.push(message);
-		if (lane.flags !== null) {
-			for (const flag of lane.flags) exchange.addFlag(flag);
-			lane.flags = null;
-		}
-		return message;
-	}
-
-	handover(protocol: string, hints: Attributes = {}): void {
-		this.#handover = { protocol, hints };
-	}
-
-	opaque(reason: string): void {
-		this.#giveUp = reason;
-	}
-
-	flag(name: string): void {
-		const message = this.#lane.open[0];
-		if (message !== undefined) message.exchange.addFlag(name);
-		else (this.#lane.flags ??= []).push(name);
-	}
-
-	messageFinished(message: Message): void {
-		const { open } = this.lanes[message.dir];
-		if (open[open.length - 1] === message) open.pop();
-		else open.splice(open.indexOf(message), 1);
-		const { exchange } = message;
-		if (exchange.isDone) return;
-		const { req, res } = exchange;
-		if (exchange.kind === "message") this.#done(exchange, message.outcome);
-		else if (res !== null && !res.isOpen && (req === null || !req.isOpen)) this.#done(exchange, pairOutcome(req, res));
 	}
 
 	// ------------------------------------------------------------------------------------------------------ inside
 
-	#exchange(kind: ExchangeKind, dir: Direction, offset: number, tag: number | undefined): CapturedExchange {
-		const { facts, bases, primary } = this.#owner;
-		const ordinal = (tag ?? 0) + (dir === 1 ? RESPONSE_ORDINAL : 0);
-		const scope = bases === null ? "local" : "network";
-		const exchange = new CapturedExchange(facts, this.protocol ?? "raw", kind, scope, ordinal, primary);
-		exchange.sequence = (offset + (bases === null ? 0 : bases[dir])) >>> 0;
-		return exchange;
-	}
-
-	#peek(index: number, tag: number | undefined): CapturedExchange | null {
-		return this.#pairing.peek(tag, this.timeAt(index), (lost) => {
-			if (lost.isDone) return;
-			lost.addFlag("response-lost");
-			this.#done(lost, "partial");
-		});
-	}
-
-	#evictPending(): void {
-		const oldest = this.#pairing.takeOldest();
-		if (oldest === null || oldest.isDone) return;
-		this.#engine.totals.pendingEvicted++;
-		oldest.addFlag("pending-cap");
-		this.#done(oldest, "unanswered");
-	}
-
-	#done(exchange: CapturedExchange, outcome: Outcome): void {
-		exchange.isDone = true;
-		exchange.outcome = outcome;
-		if (exchange.req?.isOpen) {
-			exchange.req.bodyGap(null);
-			exchange.req.close(this.lanes[0].offset, exchange.req.endUs, "partial");
-		}
-		this.#owner.exchangeDone(exchange);
-	}
-
-	#show(lane: Lane, base: number, tsUs: number, fromCarry: boolean): void {
-		this.#lane = lane;
-		this.#base = base;
-		this.#tsUs = tsUs;
-		this.#fromCarry = fromCarry;
-	}
-
 	/** True where some was consumed and some is left: the parser may want to go on, or to wait. */
 	#parse(lane: Lane, data: Uint8Array, offset: number, tsUs: number, fromCarry: boolean): boolean {
-		this.#show(lane, offset, tsUs, fromCarry);
+		this.#voice.show(lane, offset, tsUs, fromCarry);
 		const shown = this.#plugin!.readsOnly === true ? data : Uint8Array.prototype.slice.call(data);
 		let consumed: number;
 		try {
-			consumed = this.#parser!.data(lane.dir, shown, this);
+			consumed = this.#parser!.data(lane.dir, shown, this.#voice);
 		} catch (error) {
 			this.#failed(error);
 			return false;
 		}
 		if (consumed === data.length) {
 			if (fromCarry) lane.carry.consume(consumed);
-		} else if (consumed === WAIT && !this.mustProceed) {
+		} else if (consumed === WAIT && !this.#voice.mustProceed) {
 			if (!fromCarry) this.#keep(lane, data, offset, tsUs);
 			lane.waitDeadlineUs = this.#engine.nowUs + this.#engine.options.mergeWindowUs;
 			return false;
@@ -353,7 +243,7 @@ export class Conversation implements ParserOutput, MessageContext, LaneOwner {
 			this.#failed(new RangeError(`data() returned ${consumed} of ${data.length}`));
 			return false;
 		}
-		if (this.#handover !== null || this.#giveUp !== null) this.#afterParser();
+		if (this.#voice.wantedHandover !== null || this.#voice.wantedEnd !== null) this.#afterParser();
 		if (consumed > 0) this.#wakeOther(lane);
 		return consumed > 0 && consumed < data.length;
 	}
@@ -368,9 +258,9 @@ export class Conversation implements ParserOutput, MessageContext, LaneOwner {
 		if (lane.waitDeadlineUs === 0) return;
 		lane.waitDeadlineUs = 0;
 		if (lane.carry.length === 0) return;
-		this.mustProceed = true;
+		this.#voice.mustProceed = true;
 		const goesOn = this.#parse(lane, lane.carry.view(), lane.carry.offset, 0, true);
-		this.mustProceed = false;
+		this.#voice.mustProceed = false;
 		if (goesOn) this.#parseCarry(lane);
 	}
 
@@ -428,7 +318,7 @@ export class Conversation implements ParserOutput, MessageContext, LaneOwner {
 		const detection = this.#detection;
 		if (detection === null) return;
 		let answer = detection.ask(a, b, hint);
-		if (answer === "no" && this.#owner.rolesAreGuessed) {
+		if (answer === "no" && this.#owner.rolesAreGuessed && this.protocol === null) {
 			const swapped = new Detection(this.#engine.registry).ask(b, a, hint);
 			if (typeof swapped === "object") {
 				this.#owner.swapRoles();
@@ -451,41 +341,75 @@ export class Conversation implements ParserOutput, MessageContext, LaneOwner {
 		a.dir = 1;
 		b.dir = 0;
 		this.lanes = [b, a];
+		this.#voice.lanes = this.lanes;
 	}
 
+	/** `handover` null: the protocol was detected, so a direction that joined late must find its first message. */
 	#start(plugin: ParserPlugin, handover: Attributes | null): void {
 		const late = this.lanes[0].late || this.lanes[1].late;
-		this.protocol = plugin.protocol;
+		const { parent } = this.#voice;
+		this.#voice.protocol = plugin.protocol;
 		this.#plugin = plugin;
 		const shared = this.#engine.registry.sharedOf(plugin);
 		try {
-			this.#parser = plugin.create({ hint: this.#owner.hint(late), shared, handover });
+			this.#parser = plugin.create({ hint: this.#owner.hint(late), shared, handover, parent });
 		} catch (error) {
 			this.#failed(error);
 			return;
 		}
-		for (const lane of this.lanes) lane.phase = lane.late ? "resync" : "parse";
+		const parser = this.#parser;
+		if (handover === null) for (const lane of this.lanes) lane.phase = lane.late ? "resync" : "parse";
 		for (const lane of this.lanes) {
 			if (lane.carry.length === 0) continue;
 			if (lane.phase === "resync") this.#resync(lane);
 			else if (lane.phase === "parse" && lane.waitDeadlineUs === 0) this.#parseCarry(lane);
 		}
+		// a direction that was over before this parser came
+		for (const lane of this.lanes)
+			if (lane.endedHow !== null && this.#parser === parser) this.#tellEnd(lane, lane.endedHow);
 	}
 
 	#afterParser(): void {
-		const handover = this.#handover;
-		const giveUp = this.#giveUp;
-		this.#handover = null;
-		this.#giveUp = null;
-		if (giveUp !== null) this.#becomeOpaque(giveUp);
-		else if (handover !== null) {
-			const plugin = this.#engine.registry.byProtocol(handover.protocol);
-			if (plugin === null) this.#becomeOpaque(`handed-over:${handover.protocol}`);
-			else {
-				for (const lane of this.lanes) lane.waitDeadlineUs = 0;
-				this.#start(plugin, handover.hints);
-			}
+		const voice = this.#voice;
+		const { wantedHandover: handover, wantedEnd: reason } = voice;
+		if (handover === null && reason === null) return;
+		voice.wantedHandover = null;
+		voice.wantedEnd = null;
+		if (reason !== null) this.#becomeOpaque(reason);
+		else if (handover !== null) this.#handOver(handover);
+	}
+
+	#handOver({ protocol, hints, parent }: Handover): void {
+		const voice = this.#voice;
+		const plugin = protocol === null ? null : this.#engine.registry.byProtocol(protocol);
+		if (protocol !== null && plugin === null) {
+			this.#becomeOpaque(`handed-over:${protocol}`);
+			return;
 		}
+		if (++this.#handovers > MAX_HANDOVERS) {
+			this.#becomeOpaque("handover-limit");
+			return;
+		}
+		voice.gapCause = "parse-resync";
+		for (const lane of this.lanes) {
+			lane.waitDeadlineUs = 0;
+			lane.closeOpen(voice.positionOf(lane.dir), null, "partial");
+		}
+		this.#settleAll("unanswered");
+		voice.parent = parent;
+		if (plugin !== null) this.#start(plugin, hints);
+		else this.#detectAnew();
+	}
+
+	#detectAnew(): void {
+		this.#parser = null;
+		this.#detection = new Detection(this.#engine.registry);
+		for (const lane of this.lanes) {
+			// it begins exactly here, but for a direction that was looking for its next message
+			lane.late = lane.phase !== "parse";
+			lane.phase = "detect";
+		}
+		if (this.lanes[0].carry.length > 0 || this.lanes[1].carry.length > 0) this.#detect();
 	}
 
 	#failed(error: unknown): void {
@@ -500,7 +424,7 @@ export class Conversation implements ParserOutput, MessageContext, LaneOwner {
 		this.#engine.totals.connectionsOpaque++;
 		this.#parser = null;
 		this.#detection = null;
-		this.gapCause = "parse-resync";
+		this.#voice.gapCause = "parse-resync";
 		for (const lane of this.lanes) {
 			lane.phase = "opaque";
 			lane.waitDeadlineUs = 0;
@@ -509,16 +433,6 @@ export class Conversation implements ParserOutput, MessageContext, LaneOwner {
 			lane.closeOpen(lane.offset, null, "partial");
 		}
 	}
-}
-
-/** Set in the ordinal of an exchange whose request was never seen: its id is that of the response's first byte. */
-const RESPONSE_ORDINAL = 0x8000_0000;
-
-function pairOutcome(req: Message | null, res: Message): Outcome {
-	if (req === null) return "partial";
-	if (req.outcome === "aborted" || res.outcome === "aborted") return "aborted";
-	if (req.outcome === "partial" || res.outcome === "partial") return "partial";
-	return res.outcome;
 }
 
 export function markConflict(exchange: CapturedExchange, dir: Direction, from: number, to: number): void {

@@ -1,9 +1,12 @@
 import type { Direction, GapCause } from "../events.js";
-import type { Attributes, ExchangeMessage, HeaderList, Interim, SubMessage } from "../exchange.js";
-import type { MessageHead, MessageWriter } from "../plugin.js";
-import { bodyOf, textOrBase64 } from "../wire/body.js";
+import type { Attributes, ExchangeMessage, HeaderList, Interim } from "../exchange.js";
+import type { MessageHead, MessageWriter, PartWriter, StructuredValue } from "../plugin.js";
+import { bodyOf } from "../wire/body.js";
 import { formatTime } from "../wire/time.js";
 import type { CapturedExchange } from "./captured-exchange.js";
+import { Extras } from "./extras.js";
+import { Items } from "./items.js";
+import { Part } from "./part.js";
 import { Payload } from "./payload.js";
 import type { SlabPool } from "./slab.js";
 
@@ -16,7 +19,12 @@ export interface MessageContext {
 	offsetAt(index: number): number;
 	timeAt(index: number): number;
 	messageFinished(message: Message): void;
+	/** Where the direction stands that is not the one being parsed. */
+	positionOf(dir: Direction): number;
 }
+
+/** Messages of a stream that one message keeps; what follows is flagged, not kept. */
+export const MAX_PARTS = 16_384;
 
 /** One direction of an exchange: written by a parser, read by sinks. */
 export class Message implements MessageWriter {
@@ -33,7 +41,7 @@ export class Message implements MessageWriter {
 	coding: string | null = null;
 	trailerList: HeaderList = NO_HEADERS;
 	interims: Interim[] | null = null;
-	subMessages: SubMessage[] | null = null;
+	extras: Extras | null = null;
 	#context: MessageContext | null;
 	#view: ExchangeMessage | null = null;
 
@@ -76,9 +84,27 @@ export class Message implements MessageWriter {
 
 	bodyGap(length: number | null): void {
 		const context = this.#context;
+		if (context !== null) this.#missing(context, length, context.gapCause);
+	}
+
+	secret(length: number): void {
+		const context = this.#context;
+		if (context !== null) this.#missing(context, length, "redacted");
+	}
+
+	item(value: StructuredValue, bytes: number): void {
+		const context = this.#context;
 		if (context === null) return;
-		const payload = (this.payload ??= new Payload(context.slabs));
-		payload.gap(length, context.gapCause);
+		const extras = this.#extras(context);
+		extras.items ??= new Items(context.slabs);
+		extras.items.add(value, bytes, context.maxBodyBytes);
+	}
+
+	wireBytes(count: number): void {
+		const context = this.#context;
+		if (context === null) return;
+		const extras = this.#extras(context);
+		extras.wireBytes = Math.max(0, extras.wireBytes) + count;
 	}
 
 	contentEncoding(coding: string): void {
@@ -89,16 +115,19 @@ export class Message implements MessageWriter {
 		this.trailerList = headers;
 	}
 
-	message(bytes: Uint8Array, from: number, to: number, index: number, attributes: Attributes): void {
+	message(index: number, attributes: Attributes): PartWriter {
 		const context = this.#context;
-		if (context === null) return;
-		const all = (this.subMessages ??= []);
-		const room = Math.min(to, from + Math.max(0, context.maxBodyBytes - this.subBytes));
-		this.subBytes += to - from;
-		const { encoding, data } = textOrBase64(bytes.subarray(from, room));
-		all.push({ at: formatTime(context.timeAt(index)), bytes: to - from, attributes, encoding, data });
+		if (context === null) return NO_PART;
+		const extras = this.#extras(context);
+		const parts = (extras.parts ??= []);
+		if (parts.length >= MAX_PARTS) {
+			this.exchange.addFlag("messages-cap");
+			return NO_PART;
+		}
+		const part = new Part(attributes, context.timeAt(index), extras.budget, context);
+		parts.push(part);
+		return part;
 	}
-	subBytes = 0;
 
 	flag(name: string): void {
 		this.exchange.addFlag(name);
@@ -110,6 +139,16 @@ export class Message implements MessageWriter {
 		this.close(context.offsetAt(index), index > 0 ? context.timeAt(index - 1) : context.timeAt(0), outcome);
 	}
 
+	abandon(outcome: "ok" | "error" | "aborted"): void {
+		const context = this.#context;
+		if (context === null) return;
+		this.close(Math.max(this.startOffset, context.positionOf(this.dir)), context.timeAt(0), outcome);
+	}
+
+	get id(): string {
+		return this.exchange.id;
+	}
+
 	/** For the engine: ends the message at a stream position. */
 	close(endOffset: number, endUs: number, outcome: "ok" | "error" | "aborted" | "partial"): void {
 		const context = this.#context;
@@ -118,11 +157,13 @@ export class Message implements MessageWriter {
 		this.endOffset = endOffset;
 		if (endUs > this.endUs) this.endUs = endUs;
 		this.outcome = outcome;
+		this.extras?.closeParts();
 		context.messageFinished(this);
 	}
 
 	get bytes(): number {
-		return this.endOffset - this.startOffset;
+		const { extras } = this;
+		return extras !== null && extras.wireBytes >= 0 ? extras.wireBytes : this.endOffset - this.startOffset;
 	}
 
 	/** The plain form. Made once, and only where somebody asks for it. */
@@ -135,15 +176,41 @@ export class Message implements MessageWriter {
 			headers: this.messageHead?.headers ?? NO_HEADERS,
 			trailers: this.trailerList,
 			interim: this.interims ?? [],
-			body: bodyOf(this.payload, this.coding),
-			messages: this.subMessages,
+			body: this.extras?.items?.view() ?? bodyOf(this.payload, this.coding),
+			messages: this.extras?.messages() ?? null,
 		};
 		return this.#view;
 	}
 
+	/** Payload bytes that it keeps in the engine's memory. */
+	get heldBytes(): number {
+		return (this.payload?.captured ?? 0) + (this.extras?.heldBytes ?? 0);
+	}
+
 	release(): void {
 		this.payload?.release();
+		this.extras?.release();
+	}
+
+	#extras(context: MessageContext): Extras {
+		this.extras ??= new Extras(context.maxBodyBytes);
+		return this.extras;
+	}
+
+	#missing(context: MessageContext, length: number | null, cause: GapCause): void {
+		const items = this.extras?.items ?? null;
+		if (items !== null) items.gap(length, cause);
+		else (this.payload ??= new Payload(context.slabs)).gap(length, cause);
 	}
 }
+
+/** What a message gives that is over, or has too many. */
+const NO_PART: PartWriter = {
+	attributes: () => {},
+	body: () => {},
+	bodyGap: () => {},
+	secret: () => {},
+	item: () => {},
+};
 
 const NO_HEADERS: HeaderList = [];

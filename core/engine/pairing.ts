@@ -19,9 +19,18 @@ export class Pairing {
 		return this.#waiting.length - this.#head + (this.#tagged?.size ?? 0);
 	}
 
-	add(exchange: CapturedExchange, tag: number | undefined): void {
-		if (tag === undefined) this.#waiting.push(exchange);
-		else (this.#tagged ??= new Map()).set(tag, exchange);
+	/** Returns the request of the same tag whose place it takes, or null. */
+	add(exchange: CapturedExchange, tag: number | undefined): CapturedExchange | null {
+		if (tag === undefined) {
+			this.#waiting.push(exchange);
+			return null;
+		}
+		const tagged = (this.#tagged ??= new Map());
+		const replaced = tagged.get(tag) ?? null;
+		// the newest is the last, whatever its tag
+		if (replaced !== null) tagged.delete(tag);
+		tagged.set(tag, exchange);
+		return replaced;
 	}
 
 	/** After lost responses: whatever began before the next response and is not the last such request stays unanswered. */

@@ -36,6 +36,17 @@ export class SlabPool {
 		return next;
 	}
 
+	/** Counts memory that is kept elsewhere, for the same exchanges. False when the cap is reached. */
+	reserve(bytes: number): boolean {
+		if (this.heldBytes + bytes > this.#maxHeldBytes) return false;
+		this.heldBytes += bytes;
+		return true;
+	}
+
+	unreserve(bytes: number): void {
+		this.heldBytes -= bytes;
+	}
+
 	retain(slab: Slab): void {
 		if (slab.refs++ === 0) this.heldBytes += SLAB_BYTES;
 	}

@@ -185,6 +185,6 @@ export function isBare(message: Message): boolean {
 	return message.payload === null && hasNoExtras(message);
 }
 
-export function hasNoExtras({ trailerList, interims, subMessages }: Message): boolean {
-	return trailerList.length === 0 && interims === null && subMessages === null;
+export function hasNoExtras({ trailerList, interims, extras }: Message): boolean {
+	return trailerList.length === 0 && interims === null && extras === null;
 }

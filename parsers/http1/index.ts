@@ -9,7 +9,8 @@
  * request whose last transfer coding is not `chunked`, `Transfer-Encoding` in HTTP/1.0, white space before a colon),
  * `bare-lf` (a line that ends without CR).
  *
- * What follows a 101 goes to the parser that `Upgrade` names, what follows a successful CONNECT to `tunnel`.
+ * What follows a 101 goes to the parser that `Upgrade` names, with the hints of `upgrade.ts`; what follows a successful
+ * CONNECT to whoever detects it. The exchange that led there is the parent.
  */
 import type { ParserPlugin } from "../../core/index.js";
 import { detect } from "./detection.js";

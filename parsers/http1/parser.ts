@@ -1,4 +1,11 @@
-import { type Direction, type ParserContext, type ParserOutput, type ProtocolParser, WAIT } from "../../core/index.js";
+import {
+	type Attributes,
+	type Direction,
+	type ParserContext,
+	type ParserOutput,
+	type ProtocolParser,
+	WAIT,
+} from "../../core/index.js";
 import { readChunks, startChunk } from "./chunks.js";
 import { BARE_LF } from "./facts.js";
 import { parseFields } from "./fields.js";
@@ -7,6 +14,7 @@ import { HEAD_END_OVERLAP, headEnd } from "./head-end.js";
 import { HeadMemory, type SeenHead } from "./head-memory.js";
 import { At, Lane } from "./lane.js";
 import { nextStart } from "./start.js";
+import { upgradeHints } from "./upgrade.js";
 
 export const MAX_HEAD_BYTES = 65_536;
 
@@ -173,9 +181,10 @@ export class Http1Parser implements ProtocolParser {
 		const { request } = lane;
 		writer.head(head);
 		lane.head = head;
-		if (status === 101) return this.#leave(lane, end, out, head.upgrade ?? request?.upgrade ?? "unknown");
+		if (status === 101)
+			return this.#leave(lane, end, out, head.upgrade ?? request?.upgrade ?? "unknown", upgradeHints(request, head));
 		if (request !== null) {
-			if (request.method === "CONNECT" && status < 300) return this.#leave(lane, end, out, "tunnel");
+			if (request.method === "CONNECT" && status < 300) return this.#leave(lane, end, out, null, {});
 			// only the answer to the request that asked decides
 			if (request.upgrade !== null || request.method === "CONNECT") this.#asked = false;
 		}
@@ -183,10 +192,11 @@ export class Http1Parser implements ProtocolParser {
 		return end;
 	}
 
-	#leave(lane: Lane, end: number, out: ParserOutput, protocol: string): number {
+	#leave(lane: Lane, end: number, out: ParserOutput, protocol: string | null, hints: Attributes): number {
+		const id = lane.writer?.id;
 		this.#finish(lane, end);
 		this.#stopped = true;
-		out.handover(protocol);
+		out.handover(protocol, hints, id);
 		return end;
 	}
 

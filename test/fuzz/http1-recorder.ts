@@ -96,7 +96,25 @@ class Writer implements MessageWriter {
 		if (this.isOpen) this.record.trailers = headers;
 	}
 
-	message(): void {}
+	get id(): string {
+		return `${this.record.dir}-${this.record.start}`;
+	}
+
+	message(): never {
+		throw new Error("HTTP/1 has no messages in a message");
+	}
+
+	item(): never {
+		throw new Error("HTTP/1 has no structured payload");
+	}
+
+	secret(): void {}
+	wireBytes(): void {}
+
+	abandon(): never {
+		throw new Error("HTTP/1 ends each direction by itself");
+	}
+
 	flag(name: string): void {
 		if (this.isOpen) this.record.flags.add(name);
 	}
@@ -125,7 +143,7 @@ export class Recorder implements ParserOutput {
 
 	constructor(plugin: ParserPlugin, shared: Map<string, unknown>) {
 		const hint = { transport: "tcp", serverPort: 80, alpn: null, late: false } as const;
-		this.#parser = plugin.create({ hint, shared, handover: null });
+		this.#parser = plugin.create({ hint, shared, handover: null, parent: null });
 	}
 
 	/** The next bytes of a direction; `place` is where in their memory they lie. */
@@ -227,8 +245,15 @@ export class Recorder implements ParserOutput {
 		return lane.open;
 	}
 
-	handover(protocol: string): void {
-		this.over ??= `handover: ${protocol}`;
+	settle(): boolean {
+		return false;
+	}
+
+	note(): void {}
+	count(): void {}
+
+	handover(protocol: string | null): void {
+		this.over ??= `handover: ${protocol ?? "detect"}`;
 	}
 
 	opaque(reason: string): void {

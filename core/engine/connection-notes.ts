@@ -1,0 +1,24 @@
+import type { Attributes, AttributeValue } from "../exchange.js";
+
+const MAX_NAMES = 64;
+
+/** What a parser tells about its connection as a whole: facts and counters of the connection's own record. */
+export class ConnectionNotes {
+	#values: Record<string, AttributeValue> | null = null;
+	#names = 0;
+
+	get values(): Attributes | null {
+		return this.#values;
+	}
+
+	set(name: string, value: AttributeValue): void {
+		const values = (this.#values ??= {});
+		if (!Object.hasOwn(values, name) && ++this.#names > MAX_NAMES) return;
+		values[name] = value;
+	}
+
+	count(name: string, by: number): void {
+		const before = this.#values?.[name];
+		this.set(name, (typeof before === "number" ? before : 0) + by);
+	}
+}

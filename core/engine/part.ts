@@ -1,0 +1,88 @@
+import type { Attributes, SubMessage } from "../exchange.js";
+import type { PartWriter, StructuredValue } from "../plugin.js";
+import { bodyOf } from "../wire/body.js";
+import { formatTime } from "../wire/time.js";
+import { Items } from "./items.js";
+import type { MessageContext } from "./message.js";
+import { Payload } from "./payload.js";
+
+/** One message of a stream inside a message. */
+export class Part implements PartWriter {
+	payload: Payload | null = null;
+	items: Items | null = null;
+	#attributes: Attributes;
+	readonly #startUs: number;
+	/** Null once the message that it belongs to is over. */
+	#context: MessageContext | null;
+	/** Payload bytes of the whole message that may still be kept. */
+	readonly #budget: { left: number };
+
+	constructor(attributes: Attributes, startUs: number, budget: { left: number }, context: MessageContext) {
+		this.#attributes = attributes;
+		this.#startUs = startUs;
+		this.#budget = budget;
+		this.#context = context;
+	}
+
+	attributes(attributes: Attributes): void {
+		if (this.#context !== null) this.#attributes = { ...this.#attributes, ...attributes };
+	}
+
+	body(bytes: Uint8Array, from: number, to: number): void {
+		const context = this.#context;
+		if (context === null || from >= to) return;
+		const payload = (this.payload ??= new Payload(context.slabs));
+		const before = payload.captured;
+		payload.append(bytes, from, to, context.offsetAt(from), payload.bytes + this.#budget.left);
+		this.#budget.left -= payload.captured - before;
+	}
+
+	bodyGap(length: number | null): void {
+		const context = this.#context;
+		if (context === null) return;
+		if (this.items !== null) this.items.gap(length, context.gapCause);
+		else (this.payload ??= new Payload(context.slabs)).gap(length, context.gapCause);
+	}
+
+	secret(length: number): void {
+		const context = this.#context;
+		if (context === null) return;
+		if (this.items !== null) this.items.gap(length, "redacted");
+		else (this.payload ??= new Payload(context.slabs)).gap(length, "redacted");
+	}
+
+	item(value: StructuredValue, bytes: number): void {
+		const context = this.#context;
+		if (context === null) return;
+		const items = (this.items ??= new Items(context.slabs));
+		const before = items.captured;
+		items.add(value, bytes, items.bytes + this.#budget.left);
+		this.#budget.left -= items.captured - before;
+	}
+
+	/** The message is over, and every writer of its parts. */
+	close(): void {
+		this.#context = null;
+	}
+
+	get heldBytes(): number {
+		return (this.payload?.captured ?? 0) + (this.items?.captured ?? 0);
+	}
+
+	view(): SubMessage {
+		const { bytes, captured, completeness, gaps, encoding, data } = this.items?.view() ?? bodyOf(this.payload, null);
+		return {
+			at: formatTime(this.#startUs),
+			bytes,
+			attributes: this.#attributes,
+			encoding,
+			data,
+			...(completeness === "complete" ? {} : { captured, completeness, gaps }),
+		};
+	}
+
+	release(): void {
+		this.payload?.release();
+		this.items?.release();
+	}
+}

@@ -1,0 +1,20 @@
+import type { Attributes } from "../../core/index.js";
+import type { Http1Head } from "./head.js";
+
+/**
+ * What the next parser of an upgraded connection is told: the request's `url.path`, and every field of the response whose
+ * name begins with `Sec-WebSocket-`, as `http.response.header.<name>` in lower case, a list of its values.
+ */
+export function upgradeHints(request: Http1Head | null, response: Http1Head): Attributes {
+	const hints: Record<string, string | string[]> = {};
+	const path = request?.attributes["url.path"];
+	if (typeof path === "string") hints["url.path"] = path;
+	for (const [name, value] of response.headers) {
+		const lower = name.toLowerCase();
+		if (!lower.startsWith("sec-websocket-")) continue;
+		const key = `http.response.header.${lower}`;
+		const before = hints[key];
+		hints[key] = Array.isArray(before) ? [...before, value] : [value];
+	}
+	return hints;
+}
