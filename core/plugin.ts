@@ -262,8 +262,11 @@ export type StructuredValue =
  * in bytes on the wire, it is counted and no longer kept: the parser need not look at any limit.
  */
 export interface PayloadWriter {
-	/** Payload bytes `from` (inclusive) to `to` (exclusive) of `bytes`, which must be those of this call. Copied at once. */
-	body(bytes: Uint8Array, from: number, to: number): void;
+	/**
+	 * Payload bytes `from` (inclusive) to `to` (exclusive) of `bytes`. Copied at once. Where `bytes` are not those of the call
+	 * (unmasked, decompressed) `index` is the index that the first of them has in those.
+	 */
+	body(bytes: Uint8Array, from: number, to: number, index?: number): void;
 	/**
 	 * `length` payload bytes are missing here (null: an unknown number, at its end). The engine knows the cause. Called from
 	 * `gap`.

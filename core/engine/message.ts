@@ -75,11 +75,11 @@ export class Message implements MessageWriter {
 		(this.interims ??= []).push({ at, attributes: head.attributes, headers: head.headers });
 	}
 
-	body(bytes: Uint8Array, from: number, to: number): void {
+	body(bytes: Uint8Array, from: number, to: number, index = from): void {
 		const context = this.#context;
 		if (context === null || from >= to) return;
 		const payload = (this.payload ??= new Payload(context.slabs));
-		payload.append(bytes, from, to, context.offsetAt(from), context.maxBodyBytes);
+		payload.append(bytes, from, to, context.offsetAt(index), context.maxBodyBytes);
 	}
 
 	bodyGap(length: number | null): void {

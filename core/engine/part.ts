@@ -28,12 +28,12 @@ export class Part implements PartWriter {
 		if (this.#context !== null) this.#attributes = { ...this.#attributes, ...attributes };
 	}
 
-	body(bytes: Uint8Array, from: number, to: number): void {
+	body(bytes: Uint8Array, from: number, to: number, index = from): void {
 		const context = this.#context;
 		if (context === null || from >= to) return;
 		const payload = (this.payload ??= new Payload(context.slabs));
 		const before = payload.captured;
-		payload.append(bytes, from, to, context.offsetAt(from), payload.bytes + this.#budget.left);
+		payload.append(bytes, from, to, context.offsetAt(index), payload.bytes + this.#budget.left);
 		this.#budget.left -= payload.captured - before;
 	}
 

@@ -49,12 +49,12 @@ for (const [name, cut] of [
 		t.deepEqual(heard, [...FRAMES] as [string, string]);
 	});
 
-	test(`what follows a CONNECT that succeeded is not parsed, ${name}`, (t) => {
+	test(`what follows a CONNECT that succeeded is whatever it turns out to be, ${name}`, (t) => {
 		const h = play(
 			[
 				[0, "CONNECT db:5432 HTTP/1.1\r\nHost: db:5432\r\n\r\n"],
 				[1, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"],
-				[0, "GET /inside HTTP/1.1\r\n\r\n"],
+				[0, "\x16\x03\x01\x00\x05HTTP/1.1 GET /inside HTTP/1.1\r\n\r\n"],
 				[1, "\x16\x03\x01\x00\x05hello"],
 			],
 			cut,
