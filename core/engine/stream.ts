@@ -170,12 +170,13 @@ export class Stream {
 			let to = upTo;
 			let cause: GapCause | null = null;
 			for (const gap of this.#known) {
-				if (gap.from <= this.next && gap.to > this.next) {
-					cause = gap.cause;
+				if (gap.from > this.next) {
+					to = Math.min(to, gap.from);
+				} else if (gap.to > this.next) {
+					// a source that learned the reason later than the hole says both
+					if (cause === null || cause === "missed") cause = gap.cause;
 					to = Math.min(to, gap.to);
-					break;
 				}
-				if (gap.from > this.next && gap.from < to) to = gap.from;
 			}
 			const from = this.next;
 			if (cause === null && atStart && this.first < 0 && this.#startCause === "joined-late") {

@@ -91,22 +91,20 @@ export class Translator {
 		const lostOther = words[(at + layout.RECORD_LOST_OTHER) >>> 2]!;
 		if (lostOther !== 0)
 			this.#missingSoFar(socket, isReceive ? socket.send : socket.receive, dir, lostOther, tsUs, batch);
-		if (end <= side.next) {
-			// packets and calls may bring the same byte
-			if (kind === layout.RECORD_GAP) return;
-			if (kind === layout.RECORD_WIRE) this.recordsDuplicate++;
-		} else {
-			this.bytesSeen += end - Math.max(offset, side.next);
-		}
+		// packets and calls may bring the same byte
+		if (end > side.next) this.bytesSeen += end - Math.max(offset, side.next);
+		else if (kind === layout.RECORD_WIRE) this.recordsDuplicate++;
 		if (kind === layout.RECORD_GAP) {
 			this.needsPackets = true;
 			const cause = RECORD_CAUSES[bytes[at + layout.RECORD_CAUSE]!] ?? "missed";
-			const from = Math.max(offset, side.next);
-			batch.push({ kind: "gap", conn: socket.conn, dir, tsUs, offset: from, length: end - from, cause });
 			// what other threads moved meanwhile stays unknown until packets bring it
 			if (cause === "position-conflict") side.holeCause = cause;
-			side.next = end;
-			side.lostFrom = end;
+			// another thread's later record may have come first: then the range is a hole already, and this tells why
+			const from = cause === "position-conflict" ? offset : Math.max(offset, side.next);
+			if (from >= end) return;
+			batch.push({ kind: "gap", conn: socket.conn, dir, tsUs, offset: from, length: end - from, cause });
+			if (end > side.next) side.next = end;
+			side.lostFrom = side.next;
 			return;
 		}
 		if (kind === layout.RECORD_WIRE) side.holeCause = "missed";

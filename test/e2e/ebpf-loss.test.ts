@@ -110,7 +110,6 @@ live("four threads write one socket: every byte is accounted for", async (t) => 
 	t.is(end, sent);
 	t.is(holes, 0);
 	t.is(bytes + gaps - twice, sent);
-	t.true(up.causes.every((cause) => cause === "position-conflict"));
 	engine.tick(Date.now() * 1000 + 60_000_000);
 	engine.sourceEnded(source, Date.now() * 1000 + 60_000_000);
 	const counters = engine.counters();
@@ -125,6 +124,8 @@ live("four threads write one socket: every byte is accounted for", async (t) => 
 	// the engine's books: each position is captured or missing
 	const { bytes_captured: seen = 0, bytes_missing: lost = 0 } = counters;
 	t.is(seen + lost, sent);
+	// a record of one thread may pass that of another: what is late is no hole, and what stays one has its reason
+	t.is(counters.bytes_missing_position_conflict ?? 0, lost);
 	t.is(counters.connections_open, 0);
 	t.is(counters.bytes_held, 0);
 });

@@ -77,6 +77,21 @@ test("positions stay exact beyond 2^32", (t) => {
 	t.is(stream.gapBytes, 0);
 });
 
+test("a hole that was only missed takes the reason that comes later", (t) => {
+	const recorder = new Recorder();
+	const stream = new Stream(recorder, LIMITS, "missed", new EngineTotals());
+	stream.bytes(content(0, 2), 0, 1, 1);
+	stream.gap(2, 6, "missed", 1);
+	stream.gap(4, 2, "position-conflict", 1);
+	stream.giveUp(100);
+	const gaps = recorder.parts.slice(1).map(({ offset, length, cause }) => [offset, length, cause]);
+	t.deepEqual(gaps, [
+		[2, 2, "missed"],
+		[4, 2, "position-conflict"],
+		[6, 2, "missed"],
+	]);
+});
+
 test("a gap without an end reaches to where bytes go on", (t) => {
 	const recorder = new Recorder();
 	const stream = new Stream(recorder, LIMITS, "missed", new EngineTotals());

@@ -146,6 +146,16 @@ test("an end that is not copied: its identity, and no word about bytes", (t) => 
 	t.deepEqual(script.close({ flags: layout.FLAG_IDENTITY_ONLY, finals: [100, 100] }), []);
 });
 
+test("several threads at once: a conflict told after a later thread's bytes still names the hole", (t) => {
+	const script = new Script();
+	script.payload({ data: "ok" });
+	t.deepEqual(script.payload({ offset: 6, data: "late" }), ["gap 1 1 2+4 missed", "bytes 1 1 6 late"]);
+	t.deepEqual(script.payload({ kind: layout.RECORD_GAP, cause: layout.CAUSE_POSITION_CONFLICT, offset: 2, data: 4 }), [
+		"gap 1 1 2+4 position-conflict",
+	]);
+	t.is(script.translator.bytesSeen, 10);
+});
+
 test("an unknown role is a guess, and said to be one", (t) => {
 	t.deepEqual(new Script().payload({ role: layout.ROLE_UNKNOWN, data: "x" }), [
 		OPEN.replace("server", "server?"),
