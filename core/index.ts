@@ -5,4 +5,4 @@ export * from "./events.js";
 export * from "./exchange.js";
 export { asWriteError, isBrokenPipe, writeFully } from "./io/write-fully.js";
 export * from "./plugin.js";
-export { toJson, writeJson } from "./wire/json.js";
+export { leastJsonBytes, toJson, writeJson } from "./wire/json.js";

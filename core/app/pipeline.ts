@@ -1,4 +1,5 @@
 /** Sources, engines and sinks of one thread: what a worker runs, and what `polytap read` runs without one. */
+import { setTimeout as delay } from "node:timers/promises";
 import type { SinkEntry } from "../config/schema.js";
 import type { Delivery } from "../delivery/delivery.js";
 import { PolytapError } from "../errors.js";
@@ -11,8 +12,10 @@ import type { Pulse } from "./pulse.js";
 import { type NamedSource, pump } from "./pump.js";
 
 const TICK_MS = 10;
-/** What a source gets to yield what it has already captured. */
-const SOURCE_STOP_MS = 2_000;
+/** What sources get to yield what they have already captured. */
+const SOURCE_STOP_MS = 10_000;
+/** What a source that was closed meanwhile gets to say what it leaves behind. */
+const FAREWELL_MS = 1_000;
 /** What sinks get to write what waits for them. */
 const FLUSH_MS = 10_000;
 const CLOSE_MS = 3_000;
@@ -88,7 +91,11 @@ export class Pipeline {
 			if (stop.aborted) wait();
 			else stop.addEventListener("abort", wait, { once: true });
 		});
-		await Promise.race([Promise.all(pumps), late]);
+		const ended = Promise.all(pumps);
+		if ((await Promise.race([ended, late])) === undefined) {
+			await this.closeSources();
+			await Promise.race([ended, delay(FAREWELL_MS, undefined, { ref: false })]);
+		}
 		clearInterval(ticks);
 	}
 
@@ -99,11 +106,15 @@ export class Pipeline {
 			pulse.beat();
 			delivery.tick(performance.now());
 		}, TICK_MS);
-		await Promise.all(this.parts.sources.map((one) => this.closeOne(() => one.source.close(), one.name)));
+		await this.closeSources();
 		await delivery.flush(FLUSH_MS);
 		delivery.tick(performance.now());
 		await Promise.all(this.parts.sinks.map((one) => this.closeOne(() => one.sink.close(), one.entry.name)));
 		clearInterval(ticks);
+	}
+
+	private async closeSources(): Promise<void> {
+		await Promise.all(this.parts.sources.map((one) => this.closeOne(() => one.source.close(), one.name)));
 	}
 
 	counters(): CounterGroups {

@@ -97,12 +97,13 @@ export class Payload {
 		return this.gaps.every((gap) => gap.cause === "limit") ? "truncated" : "gap";
 	}
 
-	/** What was captured, in one piece; a view where it lies in one piece already. */
-	contiguous(): Uint8Array {
+	/** What was captured, in one piece: a view where it lies in one already, else in `memory` where that has room. */
+	contiguous(memory: Uint8Array = EMPTY): Uint8Array {
 		const first = this.#first;
 		if (first === null) return EMPTY;
 		if (this.#more === null) return new Uint8Array(first.slab.memory, first.from, first.to - first.from);
-		const whole = Buffer.allocUnsafeSlow(this.captured);
+		const { captured } = this;
+		const whole = captured <= memory.length ? memory.subarray(0, captured) : Buffer.allocUnsafeSlow(captured);
 		let at = 0;
 		for (const { slab, from, to } of [first, ...this.#more]) {
 			whole.set(slab.bytes.subarray(from, to), at);

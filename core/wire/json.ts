@@ -5,7 +5,6 @@ import type { Message } from "../engine/message.js";
 import type { Exchange, ExchangeKind, Outcome } from "../exchange.js";
 import { EXCHANGE_SCHEMA } from "../exchange.js";
 import type { MessageHead } from "../plugin.js";
-import { textOrBase64 } from "./body.js";
 import { putConnection } from "./connection-json.js";
 import {
 	put,
@@ -20,6 +19,7 @@ import {
 	TIME_HOLE,
 	TimedPiece,
 } from "./put.js";
+import { putEncodedData } from "./put-body.js";
 import {
 	BETWEEN_TIMES,
 	type HeadJson,
@@ -53,6 +53,12 @@ export function writeJson(exchange: Exchange, target: Buffer, at: number): numbe
 	}
 }
 
+/** A record is at least this long: no need to try where there is less room. */
+export function leastJsonBytes(exchange: Exchange): number {
+	if (!(exchange instanceof CapturedExchange)) return 0;
+	return (exchange.req?.payload?.captured ?? 0) + (exchange.res?.payload?.captured ?? 0);
+}
+
 const text = (value: string): Uint8Array => new Uint8Array(Buffer.from(value));
 const json = (value: unknown): string => JSON.stringify(value);
 
@@ -75,6 +81,7 @@ const EMPTY_BODY = text(NO_BODY);
 const PLAIN_BODY = text(`,"trailers":[],"interim":[],"body":{"bytes":`);
 const CAPTURED = text(`,"captured":`);
 const COMPLETE_TEXT = text(`,"completeness":"complete","gaps":[],"encoding":"utf8","data":"`);
+const ENCODED = text(`,"completeness":"complete","gaps":[],"encoding":`);
 const BODY_END = text(`"},"messages":null}`);
 const OBSERVED_BY = text(`,"observedBy":[`);
 const PLAIN_END = text(`}],"flags":[],"annotations":{}}\n`);
@@ -206,7 +213,7 @@ function content(m: Message, out: Buffer, from: number): number {
 			marks.body = at;
 			return put(out, payload.copyTo(out, at), BODY_END);
 		}
-		return putText(out, at, plainBodyTail(payload.contiguous()));
+		return put(out, putEncodedData(out, put(out, at, ENCODED), payload), BODY_END);
 	}
 	const { trailers, interim, body, messages } = m.view();
 	return putText(
@@ -284,11 +291,6 @@ function putFields(out: Buffer, from: number, head: MessageHead | null): number 
 	if (block.json !== null) return put(out, putText(out, from, attributes), block.json);
 	block.wasWritten = true;
 	return putText(out, from, attributes + json(block.list));
-}
-
-function plainBodyTail(bytes: Uint8Array): string {
-	const { encoding, data } = textOrBase64(bytes);
-	return `,"completeness":"complete","gaps":[],"encoding":${json(encoding)},"data":${json(data)}},"messages":null}`;
 }
 
 /** Without making a list of the keys. */

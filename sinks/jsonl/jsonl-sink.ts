@@ -2,6 +2,7 @@ import {
 	asWriteError,
 	type Exchange,
 	isBrokenPipe,
+	leastJsonBytes,
 	Partial,
 	Retryable,
 	type Sink,
@@ -14,6 +15,8 @@ import { RotatingFile } from "./rotating-file.js";
 
 /** One `write` to the file carries about this much. */
 const CHUNK_BYTES = 1 << 20;
+/** Buffers for records that are larger are kept up to this size: their pages are dear. */
+const KEPT_BYTES = 1 << 23;
 /** A single record needs more than this: it is not polytap's. */
 const LARGEST_RECORD_BYTES = 1 << 29;
 
@@ -85,22 +88,22 @@ export class JsonlSink implements Sink {
 	private prepare(batch: readonly Exchange[]): Prepared {
 		const chunks: { buffer: Buffer; length: number }[] = [];
 		const failed: number[] = [];
-		let buffer = this.free.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
+		let buffer = this.buffer(0);
 		let at = 0;
 		for (let index = 0; index < batch.length; index++) {
-			let end = serialise(batch[index]!, buffer, at);
+			const least = leastJsonBytes(batch[index]!);
+			let end = least > buffer.length - at ? -1 : serialise(batch[index]!, buffer, at);
 			while (end === -1) {
 				if (at > 0) {
 					chunks.push({ buffer, length: at });
-					buffer = this.free.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
+					buffer = this.buffer(least);
 					at = 0;
 				} else if (buffer.length >= LARGEST_RECORD_BYTES) {
 					end = null;
 					break;
 				} else {
-					// for one large record; the usual buffer is kept for the others
 					this.recycle(buffer);
-					buffer = Buffer.allocUnsafeSlow(buffer.length * 2);
+					buffer = this.buffer(Math.max(least, buffer.length * 1.5));
 				}
 				end = serialise(batch[index]!, buffer, at);
 			}
@@ -134,8 +137,16 @@ export class JsonlSink implements Sink {
 		this.isBroken = this.waiting > 0 && (this.isBroken || hasFailed);
 	}
 
+	/** One that holds at least so many bytes, base64 included. */
+	private buffer(bytes: number): Buffer {
+		let size = CHUNK_BYTES;
+		while (size < (bytes / 3) * 4) size *= 2;
+		const index = this.free.findIndex((buffer) => buffer.length === size);
+		return index < 0 ? Buffer.allocUnsafeSlow(size) : this.free.splice(index, 1)[0]!;
+	}
+
 	private recycle(buffer: Buffer): void {
-		if (buffer.length === CHUNK_BYTES && this.free.length <= this.maxInFlight) this.free.push(buffer);
+		if (buffer.length <= KEPT_BYTES && this.free.length <= this.maxInFlight) this.free.push(buffer);
 	}
 }
 

@@ -34,6 +34,8 @@ export class EbpfSource implements CaptureSource {
 	#epoll = -1;
 	#records = 0;
 	#skipped = { records: 0, bytes: 0 };
+	/** What was still in the ring when we had to go. */
+	#left: CaptureEvent | null = null;
 
 	constructor(state: EbpfHostState) {
 		this.#state = state;
@@ -84,6 +86,7 @@ export class EbpfSource implements CaptureSource {
 				this.#progress.batchEnd = data.position;
 				this.#progress.namedLoss = this.#translator.bytesRingFull;
 				yield batch;
+				if (this.#isClosed) return yield* this.#farewell();
 				data.release();
 				control.release();
 			}
@@ -100,16 +103,31 @@ export class EbpfSource implements CaptureSource {
 				if (data.position - from < data.size >> 3 && !signal.aborted) await sleep(BUSY_MS);
 			} else if (++idle < IDLE_LOOKS) await sleep(BUSY_MS);
 			else if (!signal.aborted) await this.#wait();
+			if (this.#isClosed) return yield* this.#farewell();
 		}
 	}
 
+	/** Where `batches` has not ended yet, it does so at its next turn, and tells what of the ring nobody came to read. */
 	async close(): Promise<void> {
-		this.#data?.unmap();
+		const data = this.#data;
+		if (data === null) return;
+		data.refresh();
+		this.#left = this.#skipTo(data, data.limit);
+		data.unmap();
 		this.#control?.unmap();
-		if (this.#epoll >= 0) libc().close(this.#epoll);
+		libc().close(this.#epoll);
 		this.#data = null;
 		this.#control = null;
 		this.#epoll = -1;
+	}
+
+	get #isClosed(): boolean {
+		return this.#data === null;
+	}
+
+	*#farewell(): Generator<readonly CaptureEvent[], void> {
+		if (this.#left !== null) yield [this.#left];
+		yield* this.#unnamedLoss();
 	}
 
 	counters(): Readonly<Record<string, number>> {
@@ -119,8 +137,8 @@ export class EbpfSource implements CaptureSource {
 			bytes_seen: this.#translator.bytesSeen,
 			wire_records_duplicate: this.#translator.recordsDuplicate,
 			sockets_open: this.#translator.openSockets,
-			restart_records_skipped: this.#skipped.records,
-			restart_bytes_skipped: this.#skipped.bytes,
+			records_skipped: this.#skipped.records,
+			bytes_skipped: this.#skipped.bytes,
 		};
 	}
 
@@ -175,6 +193,11 @@ export class EbpfSource implements CaptureSource {
 	#skipUnfinished(data: Ring): CaptureEvent | null {
 		const end = this.#progress.batchEnd;
 		if (end <= data.consumed) return null;
+		return this.#skipTo(data, end);
+	}
+
+	/** Counts what lies before `end` in the ring as lost. Null: nothing does. */
+	#skipTo(data: Ring, end: number): CaptureEvent | null {
 		data.limit = end;
 		let bytes = 0;
 		let events = 0;
@@ -183,7 +206,9 @@ export class EbpfSource implements CaptureSource {
 			bytes += data.words[(at + layout.RECORD_LENGTH) >>> 2]!;
 		}
 		data.release();
-		this.#skipped = { records: events, bytes };
+		if (events === 0) return null;
+		this.#skipped.records += events;
+		this.#skipped.bytes += bytes;
 		return { kind: "loss", bytes, events, cause: "source-lost" };
 	}
 

@@ -1,0 +1,53 @@
+/** A body's bytes into a JSON record, without a string between where that can be. */
+import { isUtf8 } from "node:buffer";
+import type { Payload } from "../engine/payload.js";
+import { put } from "./put.js";
+
+const UTF8 = new Uint8Array(Buffer.from(`"utf8","data":"`));
+const BASE64 = new Uint8Array(Buffer.from(`"base64","data":"`));
+
+/** What follows the backslash for each byte that JSON does not take as it is; 0: it does. `u`: four digits follow. */
+const ESCAPES = new Uint8Array(256);
+ESCAPES.fill(0x75, 0, 0x20);
+for (const [character, letter] of ["\bb", "\ff", "\nn", "\rr", "\tt", '""', "\\\\"])
+	ESCAPES[character!.charCodeAt(0)] = letter!.charCodeAt(0);
+const HEX = Buffer.from("0123456789abcdef");
+
+/** Bodies in several pieces are put together here: fresh pages would cost more than the copy. */
+const scratch = Buffer.allocUnsafeSlow(1 << 21);
+/** So much is encoded at once: a multiple of 3, and a string that needs no fresh pages either. */
+const BASE64_BYTES = 3 << 13;
+
+/** `"utf8","data":"…` where the bytes are valid UTF-8, `"base64","data":"…` otherwise; returns the position after it. */
+export function putEncodedData(out: Buffer, at: number, payload: Payload): number {
+	const bytes = payload.contiguous(scratch);
+	if (isUtf8(bytes)) return putEscaped(out, put(out, at, UTF8), bytes);
+	const start = put(out, at, BASE64);
+	if (Math.ceil(bytes.length / 3) * 4 > out.length - start) throw new RangeError("no room");
+	const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+	let end = start;
+	for (let from = 0; from < buffer.length; from += BASE64_BYTES)
+		end += out.write(buffer.toString("base64", from, Math.min(from + BASE64_BYTES, buffer.length)), end, "latin1");
+	return end;
+}
+
+/** Valid UTF-8 as the inside of a JSON string, byte for byte what `JSON.stringify` makes of it. May run past the end. */
+function putEscaped(out: Buffer, from: number, bytes: Uint8Array): number {
+	let at = from;
+	for (let i = 0; i < bytes.length; i++) {
+		const byte = bytes[i]!;
+		const letter = ESCAPES[byte]!;
+		if (letter === 0) {
+			out[at++] = byte;
+			continue;
+		}
+		out[at++] = 0x5c;
+		out[at++] = letter;
+		if (letter !== 0x75) continue;
+		out[at++] = 0x30;
+		out[at++] = 0x30;
+		out[at++] = HEX[byte >> 4]!;
+		out[at++] = HEX[byte & 15]!;
+	}
+	return at;
+}
