@@ -46,7 +46,7 @@ struct record {
 	__u64 cookie;
 	__u64 time_ns;
 	__u64 offset;        /* position of the first byte in its direction's stream; close: position in the payload ring */
-	__u32 length;        /* payload bytes that follow */
+	__u32 length;        /* payload bytes that follow; close: bytes at the end that were written and never sent */
 	__u32 lost;          /* bytes right before `offset` that found no room in the ring */
 	__u32 pid;
 	__u32 netns;

@@ -18,7 +18,6 @@ static __always_inline void send_close(struct socket_state *state, int connects_
 	close.head = state->head;
 	close.head.time_ns = bpf_ktime_get_ns();
 	close.head.kind = RECORD_CLOSE;
-	close.head.length = 0;
 	close.head.offset = bpf_ringbuf_query(&data_ring, BPF_RB_PROD_POS);
 	close.final_send = state->final_send;
 	close.final_recv = state->final_recv;
@@ -67,6 +66,7 @@ static __always_inline void on_established(struct sock *sk, struct tcp_sock *tp,
 static __always_inline void on_closed(struct sock *sk, struct tcp_sock *tp, struct socket_state *state, int old_state)
 {
 	struct end_key key;
+	__u64 sent;
 
 	state->is_closed = 1;
 	if (state->head.role == ROLE_SERVER && settings.vantage == VANTAGE_AUTO) {
@@ -80,6 +80,11 @@ static __always_inline void on_closed(struct sock *sk, struct tcp_sock *tp, stru
 		state->final_send = state->next[DIRECTION_SEND];
 	else
 		state->final_send = widen(tp->write_seq - state->head.base_send - state->fin_sent, tp->bytes_acked);
+	if (!(state->head.flags & FLAG_POSITION_LOCAL)) {
+		sent = widen(tp->snd_nxt - state->head.base_send, tp->bytes_acked);
+		if (sent < state->final_send)
+			state->head.length = state->final_send - sent;
+	}
 }
 
 SEC("tp_btf/inet_sock_set_state")

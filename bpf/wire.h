@@ -28,13 +28,8 @@ struct packet {
 		r->kind = RECORD_WIRE;                                                         \
 		r->direction = p->direction;                                                   \
 		r->offset = p->offset;                                                         \
-		r->length = take;                                                              \
 		r->lost = lost;                                                                \
-		if (bpf_skb_load_bytes(p->skb, p->at, (void *)r + HEADER, take)) {             \
-			bpf_ringbuf_discard(r, 0);                                             \
-			return 1;                                                              \
-		}                                                                              \
-		bpf_ringbuf_submit(r, 0);                                                      \
+		finish_record(r, take, bpf_skb_load_bytes(p->skb, p->at, (void *)r + HEADER, take)); \
 		goto emitted;                                                                  \
 	}
 

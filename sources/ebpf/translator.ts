@@ -144,7 +144,16 @@ export class Translator {
 				this.needsPackets = true;
 				side.holeCause = "splice";
 			}
-			if (final !== side.next || lost !== 0) this.#missing(socket, side, dir, final, lost, isLate, tsUs, batch);
+			// no packet ever carried these, so where packets bring the bytes they are missing for that reason
+			const unsent = isReceive ? 0 : words[(at + layout.RECORD_LENGTH) >>> 2]!;
+			const sent = Math.max(final - unsent, side.next);
+			if (sent !== side.next || lost !== 0) this.#missing(socket, side, dir, sent, lost, isLate, tsUs, batch);
+			if (side.next >= 0 && final > side.next) {
+				const length = final - side.next;
+				this.bytesSeen += length;
+				batch.push({ kind: "gap", conn: socket.conn, dir, tsUs, offset: side.next, length, cause: "reset" });
+				side.next = final;
+			}
 			batch.push({ kind: "end", conn: socket.conn, dir, tsUs, finalOffset: final, how });
 		}
 		this.#close(socket, tsUs, batch);

@@ -13,7 +13,7 @@ export interface RecordFields {
 	readonly cookie?: number;
 	readonly receive?: boolean;
 	readonly offset?: number;
-	/** Payload, or the length of a gap. */
+	/** Payload, or the length of a gap, or of a close what was never sent. */
 	readonly data?: string | number;
 	readonly lost?: number;
 	readonly lostOther?: number;

@@ -78,6 +78,20 @@ test("not one record found room: the close alone tells the connection", (t) => {
 	]);
 });
 
+test("a reset: what was written and never sent is not missed", (t) => {
+	const script = new Script();
+	script.payload({ kind: layout.RECORD_WIRE, offset: 0, data: "sent" });
+	t.deepEqual(script.close({ finals: [20, 0, 5, 0], flags: layout.FLAG_RESET, data: 10 }), [
+		"end 1 0 0 reset",
+		"gap 1 1 4+1 missed",
+		"gap 1 1 5+5 ring-full",
+		"gap 1 1 10+10 reset",
+		"end 1 1 20 reset",
+		"close 1",
+	]);
+	t.is(script.translator.bytesSeen, 20);
+});
+
 test("joined late: what passed before is not missing, what was lost since is", (t) => {
 	const script = new Script();
 	const flags = layout.FLAG_LATE;
