@@ -82,6 +82,7 @@ const HEAD = [
 	"records",
 	"missing",
 	"twice",
+	"never sent",
 	"with gaps",
 	"different",
 	"unknown",
@@ -178,12 +179,12 @@ async function run(scope: Scope, load: Case, loop: OpenLoop): Promise<Result> {
 
 function summary(result: Result): string[] {
 	const count = (value: number) => value.toLocaleString("en-US", { maximumFractionDigits: 0 });
-	const { logged, records, missing, duplicates, gaps, mismatches, unexpected } = result;
+	const { logged, records, missing, duplicates, neverSent, gaps, mismatches, unexpected } = result;
 	const lost = Object.entries(result.lost).map(([cause, bytes]) => `${cause} ${count(bytes)}`);
 	return [
 		result.name,
 		count(result.requestsPerSecond),
-		...[logged, records, missing, duplicates, gaps, mismatches, unexpected].map(count),
+		...[logged, records, missing, duplicates, neverSent, gaps, mismatches, unexpected].map(count),
 		lost.join(", ") || "0",
 		count(result.totals.sinks.file?.counters.dropped_queue_full ?? 0),
 		count(result.bytesOnDisk / 1e6),

@@ -66,10 +66,16 @@ export interface CaptureSource {
 	 */
 	batches(signal: AbortSignal): AsyncIterable<readonly CaptureEvent[]>;
 	/**
-	 * Called at least once, after `batches` has ended or `open` was rejected. Idempotent, legal before `open`. What it rejects
-	 * with is reported and changes nothing.
+	 * Called at least once, after `batches` has ended or `open` was rejected; also while `batches` still runs, where that did
+	 * not end in time: it must then end at its next turn, and may tell in a last batch what it leaves behind. Idempotent,
+	 * legal before `open`. What it rejects with is reported and changes nothing.
 	 */
 	close(): Promise<void>;
+	/**
+	 * True while at least half of the source's own buffer is free: core then lets the source wait while fast sinks write,
+	 * instead of taking more than they can. Asked between batches, sync. A live source without it is never kept waiting.
+	 */
+	hasRoom?(): boolean;
 	/** Cumulative counters for totals and metrics, snake_case with units. Called about once a second and at the end. Sync. */
 	counters?(): Readonly<Record<string, number>>;
 }

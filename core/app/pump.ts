@@ -41,6 +41,8 @@ export async function pump(from: NamedSource, delivery: Delivery, pulse: Pulse, 
 			if (delivery.behind || performance.now() - turnedMs > LONGEST_TURN_MS) {
 				pulse.beat();
 				await delivery.breathe();
+				// what waits in the source's own buffer costs nothing
+				while (source.hasRoom?.() === true && !(await delivery.relief())) pulse.beat();
 				turnedMs = performance.now();
 			}
 		}

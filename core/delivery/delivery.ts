@@ -5,6 +5,8 @@ import type { Sink } from "../plugin.js";
 import { Outlet, type OutletListener, type OutletOptions } from "./outlet.js";
 import { hold, settle } from "./releasable.js";
 
+const RELIEF_MS = 10;
+
 export class Delivery {
 	private readonly listener: OutletListener;
 	private readonly outlets: Outlet[] = [];
@@ -48,6 +50,16 @@ export class Delivery {
 	async breathe(): Promise<void> {
 		await turn();
 		for (const outlet of this.outlets) if (outlet.behind) await outlet.breathe();
+	}
+
+	/** Resolves when no sink that writes well has much to write any more, or after a few milliseconds: false then. */
+	async relief(): Promise<boolean> {
+		for (const outlet of this.outlets) {
+			if (!outlet.isCatchingUp) continue;
+			await outlet.progress(RELIEF_MS);
+			return !outlet.isCatchingUp;
+		}
+		return true;
 	}
 
 	/** True where a queue with `block` is full. */

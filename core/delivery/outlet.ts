@@ -31,6 +31,9 @@ const LONGEST_RETRY_MS = 30_000;
 /** How long one write may keep the source waiting. A page cache takes a batch in less. */
 const WORTH_WAITING_MS = 4;
 
+/** A sink that has not finished a write for so long is not worth waiting for at all. */
+const STALLED_MS = 250;
+
 /** A queue that holds more than this part of its limits is deep. */
 const DEEP = 4;
 
@@ -50,6 +53,7 @@ export class Outlet {
 	private flushing = false;
 	private closed = false;
 	private reportedDrops = 0;
+	private lastWrittenMs = 0;
 	private waiters: (() => void)[] = [];
 
 	private offered = 0;
@@ -107,10 +111,22 @@ export class Outlet {
 		const nowMs = performance.now();
 		let leftMs = 0;
 		for (const write of this.writes) leftMs = Math.max(leftMs, write.startedMs + WORTH_WAITING_MS - nowMs);
-		if (leftMs <= 0) return;
+		if (leftMs > 0) await this.progress(leftMs);
+	}
+
+	/** True where much waits, and the sink takes it well: what is not offered to it now will soon find room. */
+	get isCatchingUp(): boolean {
+		if (!this.isDeep) return false;
+		let lastMs = this.lastWrittenMs;
+		for (const write of this.writes) lastMs = Math.max(lastMs, write.startedMs);
+		return performance.now() - lastMs < STALLED_MS;
+	}
+
+	/** Resolves when a write is over, or after `ms`. */
+	async progress(ms: number): Promise<void> {
 		let timer: NodeJS.Timeout | undefined;
 		const late = new Promise<void>((resolve) => {
-			timer = setTimeout(resolve, leftMs);
+			timer = setTimeout(resolve, ms);
 		});
 		await Promise.race([this.change(), late]);
 		clearTimeout(timer);
@@ -199,6 +215,7 @@ export class Outlet {
 			if (this.closed) return;
 			if (error === null) {
 				this.written += rest.length;
+				this.lastWrittenMs = performance.now();
 				break;
 			}
 			const failed = error instanceof PartialWrite ? failedOf(rest, error) : rest;

@@ -67,6 +67,11 @@ export class Ring implements RecordMemory {
 		return Number(Atomics.load(this.#consumer, 0));
 	}
 
+	/** Bytes that are not given back to the kernel yet. */
+	get used(): number {
+		return Number(Atomics.load(this.#producer, 0)) - this.consumed;
+	}
+
 	/** Looks how far the kernel has come. */
 	refresh(): void {
 		this.limit = Number(Atomics.load(this.#producer, 0));

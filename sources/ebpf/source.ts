@@ -130,6 +130,10 @@ export class EbpfSource implements CaptureSource {
 		yield* this.#unnamedLoss();
 	}
 
+	hasRoom(): boolean {
+		return this.#data !== null && this.#data.used < this.#data.size >> 1;
+	}
+
 	counters(): Readonly<Record<string, number>> {
 		return {
 			records: this.#records,

@@ -18,6 +18,8 @@ export interface LoadReport {
 	logged: number;
 	/** Requests that the log has as given up by the client before the whole answer was out: any record will do. */
 	cutByClient: number;
+	/** Records of answers that the server wrote whole, of whose end the kernel sent nothing: the client was gone. */
+	neverSent: number;
 	/** Records with an id of this load. */
 	records: number;
 	/** Logged, and no record. */
@@ -93,6 +95,10 @@ export async function checkIntegrity(
 		}
 		onRecord(exchange, id, load);
 		if (!known.whole) continue;
+		if (isNeverSent(exchange, id, load)) {
+			report.neverSent++;
+			continue;
+		}
 		const problem = problemOf(exchange, id, load);
 		if (problem === null) continue;
 		if (problem.isGap) report.gaps++;
@@ -149,6 +155,15 @@ function problemOf(exchange: Exchange, id: string, load: Load): { isGap: boolean
 	return null;
 }
 
+/** All that the kernel sent is there, and what is not there it never sent. */
+function isNeverSent({ request, response }: Exchange, id: string, load: Load): boolean {
+	if (request === null || response === null || request.body.completeness !== "complete") return false;
+	const { gaps } = response.body;
+	if (gaps.length === 0 || !gaps.every((gap) => gap.cause === "reset")) return false;
+	const whole = bodyOf(load.kind === "echo" ? id : idOf(0, Number(id) % STATIC_FILES), load.size);
+	return bytesOf(response.body).equals(whole.subarray(0, gaps[0]!.from));
+}
+
 function firstDifference(a: Buffer, b: Buffer): number {
 	const shorter = Math.min(a.length, b.length);
 	for (let i = 0; i < shorter; i++) if (a[i] !== b[i]) return i;
@@ -166,6 +181,7 @@ function emptyReport(name: string): LoadReport {
 		name,
 		logged: 0,
 		cutByClient: 0,
+		neverSent: 0,
 		records: 0,
 		missing: 0,
 		duplicates: 0,
