@@ -112,6 +112,13 @@ export class Payload {
 		return whole;
 	}
 
+	/** What was captured, in the pieces that it lies in. */
+	views(): Uint8Array[] {
+		const first = this.#first;
+		if (first === null) return [];
+		return [first, ...(this.#more ?? [])].map(({ slab, from, to }) => slab.bytes.subarray(from, to));
+	}
+
 	/** True where JSON takes the bytes as they are: ASCII without control characters, quotes and backslashes. */
 	isPlainText(): boolean {
 		if (this.#first === null || !isPlainSegment(this.#first)) return this.#first === null;
@@ -173,20 +180,24 @@ function copySegment({ slab, from, to }: Segment, out: Uint8Array, at: number): 
 function isPlainSegment({ slab, from, to }: Segment): boolean {
 	const { words, bytes } = slab;
 	const lastWord = to >> 2;
-	let special = 0;
-	for (let i = from >> 2; i < lastWord; i++) {
-		const word = words[i]!;
-		const quote = word ^ 0x2222_2222;
-		const backslash = word ^ 0x5c5c_5c5c;
-		special |=
-			word | (word - 0x2020_2020) | ((quote - 0x0101_0101) & ~quote) | ((backslash - 0x0101_0101) & ~backslash);
-		if ((special & 0x8080_8080) !== 0) return false;
+	let i = from >> 2;
+	for (; i + 4 <= lastWord; i += 4) {
+		const a = words[i]!;
+		const b = words[i + 1]!;
+		const c = words[i + 2]!;
+		const d = words[i + 3]!;
+		if (((specials(a) | specials(b) | specials(c) | specials(d)) & 0x8080_8080) !== 0) return false;
 	}
-	for (let i = Math.max(from, lastWord << 2); i < to; i++) {
+	for (i <<= 2; i < to; i++) {
 		const byte = bytes[i]!;
 		if (byte < 0x20 || byte > 0x7f || byte === 0x22 || byte === 0x5c) return false;
 	}
 	return true;
+}
+
+/** The highest bit of a byte is set where one of the four is not plain: beyond ASCII, a control character, `"` or `\\`. */
+function specials(word: number): number {
+	return word | (word - 0x2020_2020) | ((word ^ 0x2222_2222) - 0x0101_0101) | ((word ^ 0x5c5c_5c5c) - 0x0101_0101);
 }
 
 const EMPTY = new Uint8Array(0);

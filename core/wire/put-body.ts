@@ -18,17 +18,49 @@ const scratch = Buffer.allocUnsafeSlow(1 << 21);
 /** So much is encoded at once: a multiple of 3, and a string that needs no fresh pages either. */
 const BASE64_BYTES = 3 << 13;
 
+/** Enough to tell most binary bodies from text. */
+const LOOK_BYTES = 1 << 12;
+
 /** `"utf8","data":"…` where the bytes are valid UTF-8, `"base64","data":"…` otherwise; returns the position after it. */
 export function putEncodedData(out: Buffer, at: number, payload: Payload): number {
-	const bytes = payload.contiguous(scratch);
-	if (isUtf8(bytes)) return putEscaped(out, put(out, at, UTF8), bytes);
+	const views = payload.views();
+	if (views.length === 0 || mayBeUtf8(views[0]!)) {
+		const bytes = payload.contiguous(scratch);
+		if (isUtf8(bytes)) return putEscaped(out, put(out, at, UTF8), bytes);
+	}
 	const start = put(out, at, BASE64);
-	if (Math.ceil(bytes.length / 3) * 4 > out.length - start) throw new RangeError("no room");
-	const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-	let end = start;
-	for (let from = 0; from < buffer.length; from += BASE64_BYTES)
-		end += out.write(buffer.toString("base64", from, Math.min(from + BASE64_BYTES, buffer.length)), end, "latin1");
-	return end;
+	if (Math.ceil(payload.captured / 3) * 4 > out.length - start) throw new RangeError("no room");
+	return putBase64(out, start, views);
+}
+
+/** A short look: the native check reads all there is before it says no. */
+function mayBeUtf8(bytes: Uint8Array): boolean {
+	if (bytes.length <= LOOK_BYTES) return true;
+	let end = LOOK_BYTES;
+	// not in the middle of a character
+	while (end > LOOK_BYTES - 4 && (bytes[end]! & 0xc0) === 0x80) end--;
+	return isUtf8(bytes.subarray(0, end));
+}
+
+function putBase64(out: Buffer, from: number, views: readonly Uint8Array[]): number {
+	const group = Buffer.alloc(3);
+	let held = 0;
+	let at = from;
+	for (const view of views) {
+		const bytes = Buffer.from(view.buffer, view.byteOffset, view.byteLength);
+		let next = 0;
+		if (held > 0) {
+			while (held < 3 && next < bytes.length) group[held++] = bytes[next++]!;
+			if (held < 3) continue;
+			at += out.write(group.toString("base64"), at, "latin1");
+		}
+		held = (bytes.length - next) % 3;
+		const whole = bytes.length - held;
+		for (; next < whole; next += BASE64_BYTES)
+			at += out.write(bytes.toString("base64", next, Math.min(next + BASE64_BYTES, whole)), at, "latin1");
+		bytes.copy(group, 0, whole);
+	}
+	return held === 0 ? at : at + out.write(group.toString("base64", 0, held), at, "latin1");
 }
 
 /** Valid UTF-8 as the inside of a JSON string, byte for byte what `JSON.stringify` makes of it. May run past the end. */

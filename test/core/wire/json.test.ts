@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
 import test from "ava";
+import fc from "fast-check";
 import { toJson, writeJson } from "../../../core/index.js";
 import http1 from "../../../parsers/http1/index.js";
 import { Harness } from "../engine/harness.js";
@@ -20,6 +21,10 @@ const BODIES: [string, string | Uint8Array][] = [
 	["binary", Buffer.from([0xff, 0, 1, 2, 0xfe])],
 	["longer than the byte loop", "x".repeat(5000)],
 	["several slabs", Buffer.alloc(700_000, "abc")],
+	["binary in several slabs", Buffer.from(Array.from({ length: 700_001 }, (_, i) => (i * i) >> 3))],
+	["utf-8 in several slabs", Buffer.from("a€".repeat(150_001))],
+	["text and then binary", Buffer.concat([Buffer.from(`${"x".repeat(4095)}€"`), Buffer.from([0xff, 0xfe])])],
+	["every control character", Buffer.from(Array.from({ length: 128 }, (_, i) => i))],
 ];
 
 for (const [name, body] of BODIES)
@@ -29,6 +34,26 @@ for (const [name, body] of BODIES)
 		for (const [written, plain] of bothForms(h)) t.is(written, plain);
 		t.is(h.exchanges.length, 1);
 	});
+
+test("any bytes, in any pieces", (t) => {
+	const chunk = fc.oneof(
+		fc.uint8Array({ maxLength: 40 }),
+		fc.string().map((text) => new Uint8Array(Buffer.from(text))),
+	);
+	fc.assert(
+		fc.property(fc.array(chunk, { minLength: 1, maxLength: 8 }), (chunks) => {
+			const body = Buffer.concat(chunks);
+			const head = `=ok ${body.length}\n`;
+			const h = new Harness().open().bytes(0, 0, "get\n").bytes(1, 0, head);
+			let at = head.length;
+			for (const each of chunks) {
+				h.bytes(1, at, each);
+				at += each.length;
+			}
+			for (const [written, plain] of bothForms(h)) t.is(written, plain);
+		}),
+	);
+});
 
 test("also with gaps, two vantages, halves that are missing, flags and annotations", (t) => {
 	const gap = new Harness().open().bytes(0, 0, "get\n").bytes(1, 0, "=ok 9\nab").gap(1, 8, 7, "splice").pass(90_000);
