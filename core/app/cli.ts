@@ -29,7 +29,7 @@ interface RunFlags {
 program
 	.command("run")
 	.description("capture live traffic until a signal or --for ends it")
-	.option("-c, --config <file>", "config file")
+	.option("-c, --config <file>", "config file; - is standard input")
 	.option("-p, --port <ports...>", "server ports to capture with eBPF where there is no config file", ports, [])
 	.option("--for <time>", "stop so long after everything captures, like 500ms, 10s, 5m", span)
 	.option("--totals <file>", "write the totals as JSON to this file, too")
@@ -63,10 +63,11 @@ program
 program
 	.command("check")
 	.description("validate a config file")
-	.requiredOption("-c, --config <file>", "config file")
-	.action(async ({ config }: { config: string }) => {
+	.requiredOption("-c, --config <file>", "config file; - is standard input")
+	.option("--print", "print the config as it takes effect: included files, variables and defaults, secrets masked")
+	.action(async ({ config, print: isPrinted }: { config: string; print?: true }) => {
 		const { check } = await import("./commands/check.js");
-		print(await check(config));
+		print(await check(config, isPrinted === true));
 	});
 
 program
@@ -83,9 +84,19 @@ program
 program
 	.command("list")
 	.description("the plugins and their options")
-	.action(async () => {
+	.argument("[name]", "only this one")
+	.option("--json", "as JSON: each plugin with the JSON Schema of its options")
+	.action(async (name: string | undefined, { json }: { json?: true }) => {
 		const { list } = await import("./commands/list.js");
-		print(await list());
+		print(await list(name ?? null, json === true));
+	});
+
+program
+	.command("schema")
+	.description("the JSON Schema of the config file, for editors")
+	.action(async () => {
+		const { schema } = await import("./commands/schema.js");
+		print(await schema());
 	});
 
 try {

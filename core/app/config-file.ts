@@ -1,6 +1,8 @@
 /** The config as commands get it: from a file, or made from command-line options. */
-import { readFile } from "node:fs/promises";
-import { formatError, loadConfig } from "../config/load.js";
+import { readdir, readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { text as readAll } from "node:stream/consumers";
+import { formatError, type Loaded, loadConfig } from "../config/load.js";
 import { resolveConfig } from "../config/resolve.js";
 import type { Config } from "../config/schema.js";
 import { PolytapError } from "../errors.js";
@@ -21,21 +23,26 @@ export class ConfigProblems extends PolytapError {
 	}
 }
 
-/** Rejects with `CONFIG_UNREADABLE` or `ConfigProblems`. */
-export async function readConfig(file: string): Promise<Config> {
+export type LoadedConfig = Extract<Loaded, { errors: readonly [] }>;
+
+/** `-` is standard input. Rejects with `CONFIG_UNREADABLE` or `ConfigProblems`. */
+export async function readConfig(file: string): Promise<LoadedConfig> {
 	let text: string;
 	try {
-		text = await readFile(file, "utf8");
+		text = file === "-" ? await readAll(process.stdin) : await readFile(file, "utf8");
 	} catch (error) {
 		const reason = error instanceof Error ? error.message : String(error);
 		throw new PolytapError("CONFIG_UNREADABLE", `cannot read ${file}: ${reason}`, null, error);
 	}
-	const loaded = await loadConfig(text, new Plugins(BUILTINS));
-	if (loaded.config !== null) return loaded.config;
-	throw new ConfigProblems(
-		file,
-		loaded.errors.map((error) => formatError(file, error)),
-	);
+	const loaded = await loadConfig(text, new Plugins(BUILTINS), {
+		file: file === "-" ? "stdin" : file,
+		folder: file === "-" ? process.cwd() : dirname(resolve(file)),
+		variables: process.env,
+		readFile: (path) => readFile(path, "utf8"),
+		list: async (folder) => (await readdir(folder)).sort(),
+	});
+	if (loaded.config !== null) return loaded;
+	throw new ConfigProblems(file, loaded.errors.map(formatError));
 }
 
 /** A config that a command makes itself. Rejects with `USAGE`: what is wrong came from the command line. */

@@ -1,49 +1,73 @@
-/** A YAML file into a config, or everything that is wrong with it, with line and column. */
-import { isMap, isNode, isScalar, isSeq, LineCounter, type Node, type ParsedNode, parseDocument } from "yaml";
-import type { Problem } from "./problem.js";
+/** A YAML file, and what it includes and refers to, into a config; or everything that is wrong with it, with its place. */
+import { isScalar } from "yaml";
+import { ConfigDocument, type ConfigError } from "./document.js";
+import { withIncluded } from "./include.js";
+import type { Path, Problem } from "./problem.js";
 import { type PluginCatalog, resolveConfig } from "./resolve.js";
 import type { Config } from "./schema.js";
-
-/** 1-based. */
-export interface ConfigError {
-	readonly line: number;
-	readonly column: number;
-	readonly message: string;
-}
+import { substitute } from "./substitute.js";
+import { type ConfigWorld, nowhere } from "./world.js";
 
 export type Loaded =
-	| { readonly config: Config; readonly errors: readonly [] }
+	| {
+			readonly config: Config;
+			readonly errors: readonly [];
+			/** Values that came out of variables and files: not to be shown to anybody. */
+			readonly secrets: readonly Path[];
+	  }
 	| { readonly config: null; readonly errors: readonly ConfigError[] };
 
-/** Never throws for bad text; all errors at once, in the order of the file. */
-export async function loadConfig(text: string, catalog: PluginCatalog): Promise<Loaded> {
-	const lines = new LineCounter();
-	const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
-	const errors: ConfigError[] = [...document.errors, ...document.warnings].map((error) =>
-		at(lines, error.pos[0], error.code === "DUPLICATE_KEY" ? "this key is there twice" : firstLine(error.message)),
-	);
-	let raw: unknown = null;
-	try {
-		raw = document.toJS({ maxAliasCount: 100 });
-	} catch (error) {
-		errors.push(at(lines, 0, error instanceof Error ? firstLine(error.message) : String(error)));
+/** Never throws for bad text; all errors at once, in the order of the files. */
+export async function loadConfig(
+	text: string,
+	catalog: PluginCatalog,
+	world: ConfigWorld = nowhere("config"),
+): Promise<Loaded> {
+	const documents = await withIncluded(new ConfigDocument(world.file, text), world);
+	const names = new Map<unknown, string>();
+	for (const document of documents) for (const [node, name] of await substitute(document, world)) names.set(node, name);
+	const problems: ConfigError[] = [];
+	if (documents.every(({ document }) => document !== null)) {
+		const raws = documents.map((document) => document.toJS());
+		const resolution = await resolveConfig(raws.reduceRight(merged), catalog);
+		const isClean = documents.every(({ errors }) => errors.length === 0);
+		if (resolution.config !== null && isClean)
+			return { config: resolution.config, errors: [], secrets: secretsIn(documents, names) };
+		for (const problem of resolution.problems) problems.push(placed(documents, problem, names));
 	}
-	// A file that is not YAML has no values worth judging; one with a duplicate key has.
-	const readable = errors.length === 0 || document.errors.every((error) => error.code === "DUPLICATE_KEY");
-	if (readable) {
-		const resolution = await resolveConfig(raw, catalog);
-		if (resolution.config !== null && errors.length === 0) return { config: resolution.config, errors: [] };
-		for (const problem of resolution.problems) {
-			errors.push(at(lines, offsetOf(document.contents, problem), withPath(problem)));
-		}
+	const errors: ConfigError[] = [];
+	for (const document of documents) {
+		const own = [...document.errors, ...problems.filter(({ file }) => file === document.file)];
+		errors.push(...own.sort((a, b) => a.line - b.line || a.column - b.column));
 	}
-	errors.sort((a, b) => a.line - b.line || a.column - b.column);
 	return { config: null, errors };
 }
 
 /** `file:line:col: message` */
-export function formatError(file: string, error: ConfigError): string {
-	return `${file}:${error.line}:${error.column}: ${error.message}`;
+export function formatError(error: ConfigError): string {
+	return `${error.file}:${error.line}:${error.column}: ${error.message}`;
+}
+
+/** In the file that goes furthest towards it; of two the one that counts. */
+function placed(documents: readonly ConfigDocument[], problem: Problem, names: Map<unknown, string>): ConfigError {
+	let best = documents[0]!;
+	let place = best.locate(problem);
+	for (const document of documents.slice(1)) {
+		const other = document.locate(problem);
+		if (other.depth <= place.depth) continue;
+		best = document;
+		place = other;
+	}
+	const name = names.get(place.node);
+	const message = name === undefined ? problem.message : hidden(problem.message, name, place.node);
+	return best.at(place.offset, withPath({ ...problem, message }));
+}
+
+/** The message without the value, which may be a password. */
+function hidden(message: string, name: string, node: unknown): string {
+	const value = isScalar(node) ? String(node.value) : "";
+	const short = message.replace(/, got .*$/s, `, got the value of ${name}`);
+	return value === "" ? short : short.replaceAll(`"${value}"`, name).replaceAll(value, name);
 }
 
 function withPath(problem: Problem): string {
@@ -51,44 +75,20 @@ function withPath(problem: Problem): string {
 	return path.length === 0 ? problem.message : `${path.join(".")}: ${problem.message}`;
 }
 
-function at(lines: LineCounter, offset: number, message: string): ConfigError {
-	const { line, col } = lines.linePos(offset);
-	return { line: Math.max(line, 1), column: Math.max(col, 1), message };
+/** `over` on top of `under`: mappings are joined, everything else is replaced. */
+function merged(under: unknown, over: unknown): unknown {
+	if (!isMapping(under) || !isMapping(over)) return over ?? under;
+	const out: Record<string, unknown> = { ...under };
+	for (const [key, value] of Object.entries(over)) out[key] = key in under ? merged(under[key], value) : value;
+	return out;
 }
 
-function firstLine(text: string): string {
-	return text.split("\n", 1)[0] ?? text;
+function isMapping(value: unknown): value is Record<string, unknown> {
+	return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Offset of the node at a path, or of the nearest one above it. */
-function offsetOf(contents: ParsedNode | Node | null, problem: Problem): number {
-	let node: unknown = contents;
-	let offset = isNode(node) ? (node.range?.[0] ?? 0) : 0;
-	problem.path.forEach((step, index) => {
-		const last = index === problem.path.length - 1;
-		if (isMap(node)) {
-			const pair = node.items.find((item) => keyText(item.key) === String(step));
-			if (pair === undefined) {
-				node = null;
-				return;
-			}
-			const keyOffset = isNode(pair.key) ? pair.key.range?.[0] : undefined;
-			const valueOffset = isNode(pair.value) ? pair.value.range?.[0] : undefined;
-			// A mapping is best named by its key: its own position is that of the first key in it.
-			const byKey = (last && problem.atKey) || isMap(pair.value) || isSeq(pair.value);
-			offset = (byKey ? keyOffset : (valueOffset ?? keyOffset)) ?? offset;
-			node = pair.value;
-		} else if (isSeq(node)) {
-			const item: unknown = node.items[Number(step)];
-			if (isNode(item)) offset = item.range?.[0] ?? offset;
-			node = item;
-		} else {
-			node = null;
-		}
-	});
-	return offset;
-}
-
-function keyText(key: unknown): string {
-	return isScalar(key) ? String(key.value) : String(key);
+function secretsIn(documents: readonly ConfigDocument[], names: Map<unknown, string>): Path[] {
+	const paths: Path[] = [];
+	for (const document of documents) for (const path of document.pathsOf((node) => names.has(node))) paths.push(path);
+	return paths;
 }

@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import type { SinkPlugin, SourcePlugin } from "../plugin.js";
 import { type Path, type Problem, problemsOf } from "./problem.js";
-import { type Config, configSchema, queueSchema, type SinkEntry, type SourceEntry } from "./schema.js";
+import { type Config, configSchema, type SinkEntry, type SourceEntry, sinkCommonSchema } from "./schema.js";
 import { didYouMean } from "./suggest.js";
 
 /** Where plugins are found. Given by the app: core/config knows none. */
@@ -47,14 +47,12 @@ async function resolveSinks(entries: Entries, catalog: PluginCatalog, problems: 
 	for (const [name, entry] of entries) {
 		const path = ["sinks", name];
 		const plugin = await find("sink", entry, path, catalog.sinkTypes(), (type) => catalog.sink(type), problems);
-		const { type, queue, ...rest } = entry;
-		const parsed = queueSchema.safeParse(queue ?? {});
-		if (!parsed.success) {
-			problems.push(...problemsOf(parsed.error.issues, queueSchema, queue ?? {}, [...path, "queue"]));
-		}
+		const { type, ...all } = entry;
+		const common = validatedCommon(all, path, problems);
+		const rest = Object.fromEntries(Object.entries(all).filter(([key]) => !COMMON_KEYS.includes(key)));
 		if (plugin === null) continue;
-		const options = validated(plugin.config, rest, path, problems, ["queue"]);
-		if (parsed.success) out.push({ name, type: String(type), options, queue: parsed.data });
+		const options = validated(plugin.config, rest, path, problems, COMMON_KEYS);
+		if (common !== null) out.push({ name, type: String(type), options, ...common });
 	}
 	return out;
 }
@@ -76,6 +74,14 @@ async function find<P>(
 		problems.push({ path: [...path, "type"], atKey: false, message: `unknown ${kind} type "${type}"${guess}` });
 	}
 	return plugin;
+}
+
+/** Core's own part of a sink's entry. */
+function validatedCommon(entry: Readonly<Record<string, unknown>>, path: Path, problems: Problem[]) {
+	const common = Object.fromEntries(COMMON_KEYS.filter((key) => entry[key] != null).map((key) => [key, entry[key]]));
+	const parsed = sinkCommonSchema.safeParse(common);
+	if (!parsed.success) problems.push(...problemsOf(parsed.error.issues, sinkCommonSchema, common, path));
+	return parsed.success ? parsed.data : null;
 }
 
 function validated(schema: z.ZodType, value: unknown, path: Path, problems: Problem[], also: readonly string[] = []) {
@@ -113,6 +119,8 @@ function checkTogether(
 		}
 	}
 }
+
+const COMMON_KEYS = Object.keys(sinkCommonSchema.shape);
 
 type Entries = [string, Readonly<Record<string, unknown>>][];
 

@@ -74,6 +74,11 @@ export const queueSchema = z.strictObject({
 	retry_ms: z.int().min(1).max(60_000).default(200).describe("Wait before the first retry; it doubles each time."),
 });
 
+/** What every sink takes beside its own options. */
+export const sinkCommonSchema = z.strictObject({
+	queue: queueSchema.prefault({}).describe("What stands between the traffic and this sink."),
+});
+
 export const configSchema = z.strictObject({
 	version: z.literal(1).describe("Version of this file's format."),
 	sources: z.record(name, plugin).describe("Where traffic comes from. The key is a name of your choice."),

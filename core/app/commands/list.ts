@@ -1,35 +1,90 @@
 /** `polytap list`: the plugins and their options. */
 import { z } from "zod";
-import { queueSchema } from "../../config/schema.js";
-import type { SinkPlugin, SourcePlugin } from "../../plugin.js";
+import { sinkCommonSchema } from "../../config/schema.js";
+import { didYouMean } from "../../config/suggest.js";
+import { PolytapError } from "../../errors.js";
 import { BUILTINS } from "../builtins.js";
 import { Plugins } from "../plugins.js";
 
-export async function list(): Promise<string> {
-	const plugins = new Plugins(BUILTINS);
-	const lines: string[] = ["sources (each with `type`)"];
-	for (const type of plugins.sourceTypes()) lines.push(...described(type, await plugins.source(type)));
-	lines.push("", "parsers");
-	for (const { protocol, summary } of await plugins.parsers()) lines.push(`  ${protocol}: ${summary}`);
-	lines.push("", "sinks (each with `type` and `queue`)");
-	for (const type of plugins.sinkTypes()) lines.push(...described(type, await plugins.sink(type)));
-	lines.push("", "queue of a sink", ...optionsOf(queueSchema));
+interface Listed {
+	readonly kind: "source" | "parser" | "sink";
+	readonly name: string;
+	readonly summary: string;
+	/** Null: it has no options. */
+	readonly options: z.ZodType | null;
+}
+
+/** `name`: only that plugin; rejects where there is none. */
+export async function list(name: string | null, asJson: boolean): Promise<string> {
+	const all = await everything(new Plugins(BUILTINS));
+	const chosen = name === null ? all : all.filter((one) => one.name === name);
+	if (chosen.length === 0) {
+		const names = all.map((one) => one.name);
+		const guess = didYouMean(name ?? "", names) || `; there are: ${names.join(", ")}`;
+		throw new PolytapError("USAGE", `there is no plugin "${name}"${guess}`);
+	}
+	if (asJson) {
+		const rows = chosen.map(({ options, ...one }) => ({
+			...one,
+			options: options === null ? null : jsonSchema(options),
+		}));
+		return `${JSON.stringify(rows, null, "\t")}\n`;
+	}
+	const lines: string[] = [];
+	for (const [kind, title] of TITLES) {
+		const ofKind = chosen.filter((one) => one.kind === kind);
+		if (ofKind.length === 0) continue;
+		if (lines.length > 0) lines.push("");
+		lines.push(title);
+		for (const one of ofKind) lines.push(`  ${one.name}: ${one.summary}`, ...optionsOf(one.options, "    "));
+		if (kind === "sink") lines.push("  every sink", ...optionsOf(sinkCommonSchema, "    "));
+	}
 	return `${lines.join("\n")}\n`;
 }
 
-function described(type: string, plugin: SourcePlugin | SinkPlugin | null): string[] {
-	return plugin === null ? [] : [`  ${type}: ${plugin.summary}`, ...optionsOf(plugin.config)];
+const TITLES = [
+	["source", "sources (each with `type`)"],
+	["parser", "parsers"],
+	["sink", "sinks (each with `type`)"],
+] as const;
+
+async function everything(plugins: Plugins): Promise<Listed[]> {
+	const out: Listed[] = [];
+	for (const type of plugins.sourceTypes()) {
+		const plugin = await plugins.source(type);
+		if (plugin !== null) out.push({ kind: "source", name: type, summary: plugin.summary, options: plugin.config });
+	}
+	for (const { protocol, summary } of await plugins.parsers())
+		out.push({ kind: "parser", name: protocol, summary, options: null });
+	for (const type of plugins.sinkTypes()) {
+		const plugin = await plugins.sink(type);
+		if (plugin !== null) out.push({ kind: "sink", name: type, summary: plugin.summary, options: plugin.config });
+	}
+	return out;
 }
 
-function optionsOf(schema: z.ZodType): string[] {
-	const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
-	return Object.entries(properties).map(([name, property]) => {
-		if (typeof property === "boolean") return `    ${name}`;
+interface JsonProperty {
+	readonly description?: string;
+	readonly default?: unknown;
+	readonly properties?: Readonly<Record<string, JsonProperty>>;
+	readonly required?: readonly string[];
+}
+
+function jsonSchema(schema: z.ZodType): JsonProperty {
+	return z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as JsonProperty;
+}
+
+function optionsOf(schema: z.ZodType | null, indent: string): string[] {
+	return schema === null ? [] : rowsOf(jsonSchema(schema), indent);
+}
+
+function rowsOf({ properties = {}, required = [] }: JsonProperty, indent: string): string[] {
+	return Object.entries(properties).flatMap(([name, property]) => {
 		const state = required.includes(name) ? " (required)" : defaultOf(property.default);
-		return `    ${name}${state}: ${property.description ?? ""}`;
+		return [`${indent}${name}${state}: ${property.description ?? ""}`, ...rowsOf(property, `${indent}  `)];
 	});
 }
 
 function defaultOf(value: unknown): string {
-	return value === undefined || value === null ? "" : ` (${JSON.stringify(value)})`;
+	return value === undefined || value === null || typeof value === "object" ? "" : ` (${JSON.stringify(value)})`;
 }

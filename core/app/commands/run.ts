@@ -48,7 +48,7 @@ async function configOf({ config, ports, format }: RunOptions): Promise<Config> 
 		if (ports.length > 0) {
 			throw new PolytapError("USAGE", "--port and -c cannot go together", "put the ports into `targets` in the file");
 		}
-		return readConfig(config);
+		return (await readConfig(config)).config;
 	}
 	if (ports.length === 0) {
 		throw new PolytapError(

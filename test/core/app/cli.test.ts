@@ -81,5 +81,25 @@ test("list names every plugin and its options", (t) => {
 	const { status, stdout } = polytap("list");
 	t.is(status, 0);
 	t.regex(stdout, /^ {2}jsonl: .+\n(?: {4}.+\n)* {4}path \(required\): /m);
-	t.regex(stdout, /^ {4}when_full \("drop_oldest"\): /m);
+	t.regex(stdout, /^ {6}when_full \("drop_oldest"\): /m);
+	t.regex(polytap("list", "jsonl").stdout, /^sinks[^\n]+\n {2}jsonl: /);
+	const [one] = JSON.parse(polytap("list", "pcap", "--json").stdout);
+	t.deepEqual([one.kind, one.name, one.options.required], ["source", "pcap", ["files"]]);
+	const unknown = polytap("list", "jsonlx");
+	t.is(unknown.status, 2);
+	t.regex(unknown.stderr, /^error\[USAGE\]: there is no plugin "jsonlx" \(did you mean "jsonl"\?\)/);
+});
+
+test("check: standard input, and what takes effect without its secrets", (t) => {
+	const config =
+		'version: 1\nsources: { f: { type: pcap, files: ["${SECRET}"] } }\nsinks: { out: { type: console } }\n';
+	const { status, stdout } = spawnSync(process.execPath, [CLI, "check", "-c", "-", "--print"], {
+		input: config,
+		encoding: "utf8",
+		env: { ...process.env, SECRET: "hunter2" },
+	});
+	t.is(status, 0);
+	t.regex(stdout, /^ {6}- "\*\*\*"$/m);
+	t.regex(stdout, /^ {6}when_full: drop_oldest$/m);
+	t.false(stdout.includes("hunter2"));
 });

@@ -1,6 +1,7 @@
 import test from "ava";
 import { formatError, loadConfig } from "../../../core/config/load.js";
 import type { PluginCatalog } from "../../../core/config/resolve.js";
+import { nowhere } from "../../../core/config/world.js";
 import { type SinkPlugin, type SourcePlugin, z } from "../../../core/index.js";
 
 const unused = () => {
@@ -54,8 +55,8 @@ sinks:
 `;
 
 async function errorsOf(text: string): Promise<string[]> {
-	const { errors } = await loadConfig(text, catalog);
-	return errors.map((error) => formatError("f.yaml", error));
+	const { errors } = await loadConfig(text, catalog, nowhere("f.yaml"));
+	return errors.map((error) => formatError(error));
 }
 
 test("a good file gets every default", async (t) => {
