@@ -28,6 +28,15 @@ export const ERRORS = {
 		exit: 1,
 		meaning: "A sink refused a batch for good, or did not take it in time; it was counted.",
 	},
+	REDACTION_OFF: {
+		exit: 1,
+		meaning: "The config switches the built-in redaction off: credentials in headers and URLs reach the sinks.",
+	},
+	REDACTION_FAILED: {
+		exit: 1,
+		meaning:
+			"Redaction or a filter threw, which is a bug; the exchange was dropped, because nobody knows what is in it.",
+	},
 	PARSER_FAILED: { exit: 1, meaning: "A parser threw or broke its contract; its connection goes on as opaque." },
 	WORKER_HUNG: { exit: 1, meaning: "A worker thread did not answer its heartbeat and was started again." },
 	PARSER_DISABLED: {

@@ -341,6 +341,8 @@ export class MessageHead {
 	json: HeadJson | null = null;
 	/** For core only: a sink wanted its serialised form before. */
 	wasWritten = false;
+	/** For core only: what is shown of it, and by whose rules. */
+	redacted: { readonly by: object; readonly head: MessageHead } | null = null;
 
 	constructor(summary: string, attributes: Attributes, headers: HeaderList | HeaderBlock) {
 		this.summary = summary;
@@ -360,6 +362,8 @@ export class HeaderBlock {
 	json: Uint8Array | null = null;
 	/** For core only: a sink wanted its serialised form before. */
 	wasWritten = false;
+	/** For core only: what is shown of it, and by whose rules. */
+	redacted: { readonly by: object; readonly block: HeaderBlock } | null = null;
 
 	constructor(list: HeaderList) {
 		this.list = list;

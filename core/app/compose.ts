@@ -3,10 +3,13 @@ import "reflect-metadata";
 import { Container, type ServiceIdentifier } from "inversify";
 import type { Config } from "../config/schema.js";
 import { Delivery } from "../delivery/delivery.js";
+import type { OutletListener } from "../delivery/outlet.js";
 import { Engine } from "../engine/engine.js";
 import { PolytapError } from "../errors.js";
 import { isBrokenPipe } from "../io/write-fully.js";
 import type { ParserPlugin } from "../plugin.js";
+import { Redactor } from "../redaction/redactor.js";
+import { withoutDefaults } from "../redaction/rules.js";
 import type { RateLimitedBoard } from "./diagnostics.js";
 import { type NamedSink, Pipeline, type PipelineParts } from "./pipeline.js";
 import { type PluginModules, Plugins } from "./plugins.js";
@@ -48,7 +51,7 @@ export function composePipeline(settings: PipelineSettings, surroundings: Pipeli
 	container.bind(SETTINGS).toConstantValue(settings);
 	container.bind(SURROUNDINGS).toConstantValue(surroundings);
 	container.bind(PARSERS).toResolvedValue(makeParsers, [SETTINGS, SURROUNDINGS]);
-	container.bind(DELIVERY).toResolvedValue(makeDelivery, [SURROUNDINGS]);
+	container.bind(DELIVERY).toResolvedValue(makeDelivery, [SETTINGS, SURROUNDINGS]);
 	container.bind(SOURCES).toResolvedValue(makeSources, [SETTINGS, SURROUNDINGS, PARSERS, DELIVERY]);
 	container.bind(SINKS).toResolvedValue(makeSinks, [SETTINGS, SURROUNDINGS]);
 	container.bind(PIPELINE).toResolvedValue(makePipeline, [SOURCES, SINKS, DELIVERY, SURROUNDINGS]);
@@ -62,8 +65,9 @@ async function makeParsers(settings: PipelineSettings, { pulse }: PipelineSurrou
 		.filter((parser) => !settings.disabledParsers.includes(parser.protocol));
 }
 
-function makeDelivery({ board, onBrokenPipe }: PipelineSurroundings): Delivery {
-	return new Delivery({
+function makeDelivery({ config }: PipelineSettings, { board, onBrokenPipe }: PipelineSurroundings): Delivery {
+	if (withoutDefaults(config.redact)) board.for("redact").warn("REDACTION_OFF", "`defaults: false`", REDACTION_HINT);
+	const listener: OutletListener = {
 		queueFull: (sink, dropped) =>
 			board.for(sink).warn("SINK_QUEUE_FULL", `slower than the traffic: ${dropped} exchanges dropped`, QUEUE_HINT),
 		writeFailed: (sink, exchanges, error) => {
@@ -74,9 +78,16 @@ function makeDelivery({ board, onBrokenPipe }: PipelineSurroundings): Delivery {
 			const reason = error instanceof Error ? error.message : String(error);
 			board.for(sink).warn("SINK_WRITE_FAILED", `${exchanges} exchanges were not written: ${reason}`);
 		},
-	});
+		redactionFailed: (error) => {
+			// the name alone: a message may quote what was to be hidden
+			const name = error instanceof Error ? error.name : typeof error;
+			board.for("redact").warn("REDACTION_FAILED", `an exchange was dropped: ${name}`);
+		},
+	};
+	return new Delivery(listener, Redactor.of(config.redact));
 }
 
+const REDACTION_HINT = "authorization, cookies and keys in headers and URLs are written as they are";
 const QUEUE_HINT = "a faster disk or receiver, fewer targets, or a larger `queue` for this sink";
 
 async function makeSources(

@@ -4,6 +4,7 @@ import type { SinkEntry } from "../config/schema.js";
 import type { Delivery } from "../delivery/delivery.js";
 import { PolytapError } from "../errors.js";
 import type { Sink } from "../plugin.js";
+import { compileFilter } from "../routing/filter.js";
 import { wallUs } from "./clock.js";
 import { type CounterGroups, sumCounters } from "./counters.js";
 import type { RateLimitedBoard } from "./diagnostics.js";
@@ -53,7 +54,8 @@ export class Pipeline {
 			(one) => one.entry.name,
 			"SINK_FAILED",
 		);
-		for (const { entry, sink } of this.sinks) parts.delivery.add(entry.name, sink, outletOptions(entry));
+		for (const { entry, sink } of this.sinks)
+			parts.delivery.add(entry.name, sink, outletOptions(entry), compileFilter(entry.filter ?? {}));
 		this.sources = await this.openEach(
 			parts.sources,
 			(one) => one.source.open(signal),
@@ -122,7 +124,10 @@ export class Pipeline {
 		const engines = [...new Set(this.parts.sources.map((source) => source.engine))];
 		for (const { entry, sink } of this.sinks) sinks[entry.name] = { ...sinks[entry.name], ...countersOf(sink) };
 		return {
-			engine: engines.map((engine) => engine.counters()).reduce(sumCounters, {}),
+			engine: [...engines.map((engine) => engine.counters()), this.parts.delivery.redactionCounters()].reduce(
+				sumCounters,
+				{},
+			),
 			sources: Object.fromEntries(this.sources.map((one) => [one.name, countersOf(one.source)])),
 			sinks,
 		};

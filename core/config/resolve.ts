@@ -26,7 +26,7 @@ export async function resolveConfig(raw: unknown, catalog: PluginCatalog): Promi
 	const sinks = await resolveSinks(mapping(raw, "sinks"), catalog, problems);
 	if (base.success) checkTogether(base.data, sources, sinks, problems);
 	if (!base.success || problems.length > 0) return { config: null, problems };
-	return { config: { sources, sinks, capture: base.data.capture }, problems: [] };
+	return { config: { sources, sinks, capture: base.data.capture, redact: base.data.redact }, problems: [] };
 }
 
 async function resolveSources(entries: Entries, catalog: PluginCatalog, problems: Problem[]): Promise<SourceEntry[]> {

@@ -1,5 +1,7 @@
 /** The part of the config file that core itself understands. Plugins describe their own options. */
 import { z } from "zod";
+import { type RedactRule, redactSchema } from "../redaction/schema.js";
+import { type FilterOptions, filterSchema } from "../routing/schema.js";
 
 const name = z
 	.string()
@@ -77,12 +79,14 @@ export const queueSchema = z.strictObject({
 /** What every sink takes beside its own options. */
 export const sinkCommonSchema = z.strictObject({
 	queue: queueSchema.prefault({}).describe("What stands between the traffic and this sink."),
+	filter: filterSchema.optional().describe("Which exchanges this sink gets. Nothing: all of them."),
 });
 
 export const configSchema = z.strictObject({
 	version: z.literal(1).describe("Version of this file's format."),
 	sources: z.record(name, plugin).describe("Where traffic comes from. The key is a name of your choice."),
 	capture: captureSchema.prefault({}).describe("Limits and times of the engine."),
+	redact: redactSchema.default([]).describe("What is taken out of every exchange before any sink gets it."),
 	sinks: z.record(name, plugin).describe("Where exchanges go. The key is a name of your choice."),
 });
 
@@ -103,6 +107,7 @@ export interface SinkEntry {
 	/** Validated, with defaults. Plain data. */
 	readonly options: unknown;
 	readonly queue: QueueOptions;
+	readonly filter?: FilterOptions | undefined;
 }
 
 /** A config that `check` would accept. Plain data: it crosses into worker threads. */
@@ -110,4 +115,5 @@ export interface Config {
 	readonly sources: readonly SourceEntry[];
 	readonly sinks: readonly SinkEntry[];
 	readonly capture: CaptureOptions;
+	readonly redact: readonly RedactRule[];
 }

@@ -1,9 +1,12 @@
-/** Routes every exchange to all sinks, each behind its own queue. */
+/** Routes every exchange to the sinks that want it, without its secrets, each sink behind its own queue. */
 import { setImmediate as turn } from "node:timers/promises";
 import type { Exchange } from "../exchange.js";
 import type { Sink } from "../plugin.js";
+import type { Redactor } from "../redaction/redactor.js";
+import type { Filter } from "../routing/filter.js";
+import { Router } from "../routing/router.js";
 import { Outlet, type OutletListener, type OutletOptions } from "./outlet.js";
-import { hold, settle } from "./releasable.js";
+import { discard, hold } from "./releasable.js";
 
 const RELIEF_MS = 10;
 
@@ -11,28 +14,49 @@ export class Delivery {
 	private readonly listener: OutletListener;
 	private readonly outlets: Outlet[] = [];
 	private only: Outlet | null = null;
+	private readonly redactor: Redactor | null;
+	/** Null where every sink wants everything. */
+	private router: Router<Outlet> | null = null;
+	private refused = 0;
 
-	constructor(listener: OutletListener) {
+	constructor(listener: OutletListener, redactor: Redactor | null = null) {
 		this.listener = listener;
+		this.redactor = redactor;
 	}
 
-	/** The sink must be open already. */
-	add(name: string, sink: Sink, options: OutletOptions): void {
-		this.outlets.push(new Outlet(name, sink, options, this.listener));
-		this.only = this.outlets.length === 1 ? this.outlets[0]! : null;
+	/** The sink must be open already. `filter` null: it wants everything. */
+	add(name: string, sink: Sink, options: OutletOptions, filter: Filter | null = null): void {
+		const outlet = new Outlet(name, sink, options, this.listener);
+		if (filter !== null) this.router ??= new Router(this.outlets);
+		this.router?.add(outlet, filter);
+		this.outlets.push(outlet);
+		this.only = this.outlets.length === 1 && filter === null ? outlet : null;
 	}
 
 	/** What the engine calls for each exchange: synchronous, cheap, never throws. */
 	readonly emit = (exchange: Exchange): void => {
-		const { outlets, only } = this;
-		hold(exchange, outlets.length);
+		const { router, redactor, only } = this;
+		let outlets: readonly Outlet[] = this.outlets;
+		let shown = exchange;
+		try {
+			// by the record as it is, of which nothing leaves here
+			if (router !== null) outlets = router.route(exchange);
+			if (redactor !== null && outlets.length > 0) shown = redactor.redact(exchange);
+		} catch (error) {
+			// nobody knows what is in it: it goes nowhere
+			this.refused++;
+			discard(exchange);
+			this.listener.redactionFailed?.(error);
+			return;
+		}
+		if (shown !== exchange) discard(exchange);
+		hold(shown, outlets.length);
 		if (only !== null) {
-			only.offer(exchange);
+			only.offer(shown);
 		} else if (outlets.length === 0) {
-			hold(exchange, 1);
-			settle(exchange);
+			discard(shown);
 		} else {
-			for (const outlet of outlets) outlet.offer(exchange);
+			for (const outlet of outlets) outlet.offer(shown);
 		}
 	};
 
@@ -79,6 +103,16 @@ export class Delivery {
 
 	/** By sink name. */
 	counters(): Record<string, Readonly<Record<string, number>>> {
-		return Object.fromEntries(this.outlets.map((outlet) => [outlet.name, outlet.counters()]));
+		return Object.fromEntries(this.outlets.map((outlet) => [outlet.name, this.counted(outlet)]));
+	}
+
+	/** What redaction did, and the exchanges that went nowhere because it failed. */
+	redactionCounters(): Readonly<Record<string, number>> {
+		return { ...this.redactor?.counters(), redaction_failed: this.refused };
+	}
+
+	private counted(outlet: Outlet): Readonly<Record<string, number>> {
+		const filtered = this.router?.filtered(outlet) ?? null;
+		return filtered === null ? outlet.counters() : { ...outlet.counters(), filtered };
 	}
 }

@@ -19,6 +19,8 @@ export interface OutletOptions extends QueueLimits {
 export interface OutletListener {
 	queueFull(sink: string, dropped: number): void;
 	writeFailed(sink: string, exchanges: number, error: unknown): void;
+	/** A filter or redaction threw: the exchange was dropped. */
+	redactionFailed?(error: unknown): void;
 }
 
 interface Write {

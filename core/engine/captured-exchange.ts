@@ -36,8 +36,7 @@ export class CapturedExchange implements Exchange {
 	flags: string[] = NONE;
 	annotations: Attributes = NO_ATTRIBUTES;
 	/** Only for `connection` records, which have no message. */
-	connectionSummary: { readonly operation: string; readonly result: string; startUs: number; endUs: number } | null =
-		null;
+	connectionSummary: { operation: string; result: string; startUs: number; endUs: number } | null = null;
 	/** True once it was given to whoever emits it; its request may still stay in the pairing, to be answered late. */
 	isDone = false;
 	/** The parser said that no response will come; null: it did not. Its outcome once the request is finished. */

@@ -36,6 +36,8 @@ export class Message implements MessageWriter {
 	startUs: number;
 	endUs: number;
 	messageHead: MessageHead | null = null;
+	/** The head as the parser gave it; `messageHead` may be one without secrets later. */
+	saidHead: MessageHead | null = null;
 	outcome: "ok" | "error" | "aborted" | "partial" = "ok";
 	payload: Payload | null = null;
 	coding: string | null = null;
@@ -66,6 +68,7 @@ export class Message implements MessageWriter {
 
 	head(head: MessageHead): void {
 		this.messageHead = head;
+		this.saidHead = head;
 	}
 
 	interim(head: MessageHead, index: number): void {
@@ -180,6 +183,14 @@ export class Message implements MessageWriter {
 			messages: this.extras?.messages() ?? null,
 		};
 		return this.#view;
+	}
+
+	/** For redaction: what is shown from now on. The message is over. */
+	show(head: MessageHead | null, trailers: HeaderList, interims: Interim[] | null): void {
+		this.messageHead = head;
+		this.trailerList = trailers;
+		this.interims = interims;
+		this.#view = null;
 	}
 
 	/** Payload bytes that it keeps in the engine's memory. */

@@ -102,7 +102,7 @@ export class ParserVoice implements ParserOutput, MessageContext {
 	}
 
 	pending(index: number, tag?: number): MessageHead | null {
-		return this.#peek(index, tag)?.req?.messageHead ?? null;
+		return this.#peek(index, tag)?.req?.saidHead ?? null;
 	}
 
 	begin(

@@ -60,6 +60,11 @@ export class Part implements PartWriter {
 		this.#budget.left -= items.captured - before;
 	}
 
+	/** For redaction: which attributes are shown from now on. */
+	show(change: (attributes: Attributes) => Attributes): void {
+		this.#attributes = change(this.#attributes);
+	}
+
 	/** The message is over, and every writer of its parts. */
 	close(): void {
 		this.#context = null;

@@ -1,0 +1,41 @@
+/** Decides for each exchange which of several outlets want it. */
+import type { Exchange } from "../exchange.js";
+import type { Filter } from "./filter.js";
+
+interface Route<T> {
+	readonly outlet: T;
+	readonly filter: Filter | null;
+	filtered: number;
+}
+
+export class Router<T> {
+	readonly #routes: Route<T>[];
+	/** Filled anew for each exchange. */
+	readonly #chosen: T[] = [];
+
+	/** `everything`: outlets that want all. */
+	constructor(everything: readonly T[]) {
+		this.#routes = everything.map((outlet) => ({ outlet, filter: null, filtered: 0 }));
+	}
+
+	add(outlet: T, filter: Filter | null): void {
+		this.#routes.push({ outlet, filter, filtered: 0 });
+	}
+
+	/** Those that want it. The list is valid until the next call. */
+	route(exchange: Exchange): readonly T[] {
+		const chosen = this.#chosen;
+		chosen.length = 0;
+		for (const route of this.#routes) {
+			if (route.filter === null || route.filter(exchange)) chosen.push(route.outlet);
+			else route.filtered++;
+		}
+		return chosen;
+	}
+
+	/** How many exchanges it did not want; null where it wants everything. */
+	filtered(outlet: T): number | null {
+		const route = this.#routes.find((one) => one.outlet === outlet);
+		return route === undefined || route.filter === null ? null : route.filtered;
+	}
+}
