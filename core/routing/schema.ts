@@ -64,13 +64,8 @@ export interface FilterOptions {
 	readonly not?: FilterOptions | undefined;
 }
 
-// written out two levels deep instead of without end: reference pages and editors can show it, and nobody nests deeper
-const innermost = z.strictObject(fields);
-const inner = z.strictObject({
-	...fields,
-	any: z.array(innermost).min(1).optional().describe("At least one of these filters holds."),
-	not: innermost.optional().describe("This filter does not hold."),
-});
+// one level, not any number: reference pages and editors can show it, and lists are alternatives already
+const inner = z.strictObject(fields);
 
 export const filterSchema = z.strictObject({
 	...fields,

@@ -76,8 +76,8 @@ const cases: readonly (readonly [title: string, text: string, expected: readonly
 	["an unknown key", `${good}captrue: {}\n`, ['f.yaml:6:1: unknown key "captrue" (did you mean "capture"?)']],
 	[
 		"a key that no later release has made work yet",
-		`${good}redact: [{ headers: [cookie] }]\n`,
-		['f.yaml:6:1: unknown key "redact"'],
+		`${good}routes: [{ headers: [cookie] }]\n`,
+		['f.yaml:6:1: unknown key "routes"'],
 	],
 	[
 		"an unknown key in a plugin's options",
