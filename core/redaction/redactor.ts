@@ -149,14 +149,25 @@ export class Redactor {
 		const request = x.request === null ? null : this.#plainMessage(x.request, secrets);
 		const response = x.response === null ? null : this.#plainMessage(x.response, secrets);
 		const annotations = this.#strings.attributes(x.annotations, secrets);
+		// named one by one: what else is on it (its memory's owner) is not part of the record
 		return {
-			...x,
+			schema: x.schema,
+			id: x.id,
+			idScope: x.idScope,
+			parentId: x.parentId,
+			protocol: x.protocol,
+			kind: x.kind,
+			startedAt: x.startedAt,
+			durationUs: x.durationUs,
+			outcome: x.outcome,
 			summary: {
 				operation: withoutSecrets(this.#strings.text(operation), secrets),
 				result: withoutSecrets(this.#strings.text(result), secrets),
 			},
+			connection: x.connection,
 			request,
 			response,
+			observedBy: x.observedBy,
 			flags: this.#flags(
 				x.flags.map((flag) => this.#strings.text(flag)),
 				changedBefore,

@@ -65,6 +65,8 @@ export const redactRuleSchema = z
 	})
 	.refine((rule) => KEYS.some((key) => rule[key] !== undefined), {
 		message: `a rule needs one of: ${KEYS.join(", ")}`,
+		// one that has an unknown key was meant to have another
+		when: ({ issues }) => issues.length === 0,
 	});
 
 export const redactSchema = z.array(redactRuleSchema);
