@@ -1,6 +1,7 @@
 /** A sink's `filter:` made into one function. */
 import type { AttributeValue, Exchange } from "../exchange.js";
 import { globMatches, pathMatches } from "./glob.js";
+import { remembered } from "./remembered.js";
 import type { FilterOptions } from "./schema.js";
 import { durationUsOf, hostOf, pathOf, statusOf } from "./subject.js";
 
@@ -28,7 +29,10 @@ function testsOf(o: FilterOptions): Filter[] {
 		const wanted = new Set(ports);
 		tests.push((x) => wanted.has(x.connection.server.port));
 	}
-	if (protocols !== undefined) tests.push((x) => oneMatches(protocols, x.protocol));
+	if (protocols !== undefined) {
+		const matches = remembered((protocol) => oneMatches(protocols, protocol));
+		tests.push((x) => matches(x.protocol));
+	}
 	const { min_duration_ms: min, max_duration_ms: max } = o;
 	if (min !== undefined) tests.push((x) => durationUsOf(x) >= min * 1000);
 	if (max !== undefined) tests.push((x) => durationUsOf(x) <= max * 1000);
@@ -36,20 +40,30 @@ function testsOf(o: FilterOptions): Filter[] {
 	if (processes !== undefined) tests.push((x) => someProcess(x, ({ name }) => oneMatches(processes, name)));
 	if (status !== undefined) {
 		const wanted = status.map(statusTest);
+		let last: AttributeValue | null = null;
+		let isWanted = false;
 		tests.push((x) => {
 			const found = statusOf(x);
-			return found !== null && wanted.some((test) => test(found));
+			if (found === last) return isWanted;
+			last = found;
+			isWanted = found !== null && wanted.some((test) => test(found));
+			return isWanted;
 		});
 	}
 	if (hosts !== undefined) {
 		const wanted = hosts.map((host) => host.toLowerCase());
-		tests.push((x) => oneMatches(wanted, hostOf(x)));
+		const matches = remembered((host) => oneMatches(wanted, host));
+		tests.push((x) => {
+			const host = hostOf(x);
+			return host !== null && matches(host);
+		});
 	}
 	if (paths !== undefined) {
 		const wanted = paths.map((path) => path.split("/"));
+		const matches = remembered((path) => wanted.some((pattern) => pathMatches(pattern, path)));
 		tests.push((x) => {
-			const found = pathOf(x);
-			return found !== null && wanted.some((pattern) => pathMatches(pattern, found));
+			const path = pathOf(x);
+			return path !== null && matches(path);
 		});
 	}
 	if (any !== undefined) {
@@ -64,8 +78,7 @@ function testsOf(o: FilterOptions): Filter[] {
 	return tests;
 }
 
-function oneMatches(patterns: readonly string[], text: string | null): boolean {
-	if (text === null) return false;
+function oneMatches(patterns: readonly string[], text: string): boolean {
 	for (const pattern of patterns) if (pattern === text || globMatches(pattern, text)) return true;
 	return false;
 }

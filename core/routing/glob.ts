@@ -2,12 +2,28 @@
 
 /** True where `text` is `pattern`, in which `*` stands for any run of characters and `?` for one. */
 export function globMatches(pattern: string, text: string): boolean {
-	return matches(pattern, text, "*", (p, t) => p === "?" || p === t);
+	return matches(pattern, text, "*", characterMatches);
+}
+
+function characterMatches(pattern: string, character: string): boolean {
+	return pattern === "?" || pattern === character;
 }
 
 /** The same by segments between slashes: `*` and `?` stay within one, `**` as a whole segment is any number of them. */
 export function pathMatches(pattern: readonly string[], path: string): boolean {
-	return matches(pattern, path.split("/"), "**", globMatches);
+	if (path !== lastPath) {
+		lastPath = path;
+		lastSegments = path.split("/");
+	}
+	return matches(pattern, lastSegments, "**", segmentMatches);
+}
+
+/** Several filters ask about one path. */
+let lastPath = "";
+let lastSegments: readonly string[] = [""];
+
+function segmentMatches(pattern: string, segment: string): boolean {
+	return pattern === segment || globMatches(pattern, segment);
 }
 
 /**

@@ -15,10 +15,25 @@ export function durationUsOf(x: Exchange): number {
 	return x.durationUs;
 }
 
+/** Several filters ask the same of one exchange, and heads come again. */
+let lastAttributes: Attributes | null = null;
+let lastHeaders: HeaderList | null = null;
+let lastHost: string | null = null;
+
 /** Lower case, without a port; null where the request names none. */
 export function hostOf(x: Exchange): string | null {
 	const attributes = requestAttributes(x);
-	const named = headerOf(x, "host") ?? attributes["server.address"];
+	const headers = requestHeaders(x);
+	if (attributes !== lastAttributes || headers !== lastHeaders) {
+		lastAttributes = attributes;
+		lastHeaders = headers;
+		lastHost = findHost(attributes, headers);
+	}
+	return lastHost;
+}
+
+function findHost(attributes: Attributes, headers: HeaderList): string | null {
+	const named = headerOf(headers, "host") ?? attributes["server.address"];
 	return typeof named === "string" ? withoutPort(named.toLowerCase()) : null;
 }
 
@@ -38,9 +53,13 @@ export function statusOf(x: Exchange): AttributeValue | null {
 	return null;
 }
 
-function headerOf(x: Exchange, wanted: string): string | null {
-	const headers = x instanceof CapturedExchange ? x.req?.messageHead?.headers : x.request?.headers;
-	for (const [name, value] of headers ?? NO_HEADERS)
+function requestHeaders(x: Exchange): HeaderList {
+	if (x instanceof CapturedExchange) return x.req?.messageHead?.headers ?? NO_HEADERS;
+	return x.request?.headers ?? NO_HEADERS;
+}
+
+function headerOf(headers: HeaderList, wanted: string): string | null {
+	for (const [name, value] of headers)
 		if ((name.length === wanted.length && name.toLowerCase() === wanted) || name === ":authority") return value;
 	return null;
 }
