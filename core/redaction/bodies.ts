@@ -11,6 +11,8 @@ export interface MediaFacts {
 	readonly type: string | null;
 	/** A content coding that has to be undone before the bytes mean anything. */
 	readonly coding: string | null;
+	/** The same of each part: gRPC compresses its messages, not their stream. */
+	readonly partCoding: string | null;
 }
 
 const UNREADABLE_CHARSET = /charset\s*=\s*"?(?:utf-?(?:7|16|32)|ucs|iso-2022|hz-|ebcdic|ibm)/i;
@@ -20,12 +22,14 @@ const FORM = /^application\/x-www-form-urlencoded/i;
 export function mediaFacts(headers: HeaderList): MediaFacts {
 	let type: string | null = null;
 	let coding: string | null = null;
+	let partCoding: string | null = null;
 	for (const [name, value] of headers) {
 		if (name.length === 12 && name.toLowerCase() === "content-type") type = value;
 		else if (name.length === 16 && name.toLowerCase() === "content-encoding" && !/^\s*(?:identity)?\s*$/i.test(value))
 			coding = value;
+		else if (name.length === 13 && name.toLowerCase() === "grpc-encoding" && value !== "identity") partCoding = value;
 	}
-	return { type, coding };
+	return { type, coding, partCoding };
 }
 
 /** Where every place of a payload that holds more than whole values is a gap that its parser made for a secret. */
@@ -72,8 +76,9 @@ export class Bodies {
 	}
 
 	/** The same list where nothing is to be hidden in it. A secret may also lie across the end of one part. */
-	parts(parts: readonly SubMessage[]): readonly SubMessage[] {
+	parts(parts: readonly SubMessage[], facts: MediaFacts): readonly SubMessage[] {
 		const across = this.#across(parts);
+		const coded = { type: null, coding: facts.partCoding ?? facts.coding, partCoding: null };
 		let isChanged = false;
 		const shown = parts.map((part, index) => {
 			const whole: Body = {
@@ -84,7 +89,9 @@ export class Bodies {
 				encoding: part.encoding,
 				data: part.data,
 			};
-			const body = across.has(index) ? this.#without(whole) : this.body(whole, NO_FACTS);
+			const body = across.has(index)
+				? this.#without(whole)
+				: this.body(whole, part.encoding === "base64" ? coded : NO_FACTS);
 			if (body === whole) return part;
 			isChanged = true;
 			const { captured, completeness, gaps, encoding, data } = body;
@@ -170,7 +177,7 @@ export class Bodies {
 	}
 }
 
-const NO_FACTS: MediaFacts = { type: null, coding: null };
+const NO_FACTS: MediaFacts = { type: null, coding: null, partCoding: null };
 
 /** What says that it is JSON, looks like JSON, or may be JSON that nobody can see. */
 function mayBeJson(body: Body, { type, coding }: MediaFacts): boolean {

@@ -125,7 +125,7 @@ export class Redactor {
 
 	#shown(body: Body | null, parts: readonly SubMessage[] | null, facts: MediaFacts): Shown | null {
 		const shownBody = body === null ? null : this.#bodies.body(body, facts);
-		const shownParts = parts === null ? null : this.#bodies.parts(parts);
+		const shownParts = parts === null ? null : this.#bodies.parts(parts, facts);
 		if (shownBody === body && shownParts === parts) return null;
 		return {
 			...(shownBody === null || shownBody === body ? {} : { body: shownBody }),
@@ -197,5 +197,5 @@ interface Shown {
 
 function factsOf(m: Message): MediaFacts {
 	const facts = mediaFacts(m.messageHead?.headers ?? []);
-	return m.coding === null || facts.coding !== null ? facts : { type: facts.type, coding: m.coding };
+	return m.coding === null || facts.coding !== null ? facts : { ...facts, coding: m.coding };
 }

@@ -300,3 +300,13 @@ test("a body of which nothing was captured hides nothing and keeps its own gap",
 	const shown = redact(sampleExchange({ response: sampleMessage({ body: kept }) }), { match: ["x"] });
 	t.deepEqual(shown.response!.body, kept);
 });
+
+test("a part that is compressed and was not decoded is removed; the same bytes without that word are searched", (t) => {
+	const data = gzipSync(S).toString("base64");
+	const part = { at: "2026-01-02T03:04:05.123456Z", bytes: 40, attributes: {}, encoding: "base64" as const, data };
+	const of = (headers: [string, string][]) =>
+		redact(sampleExchange({ response: sampleMessage({ headers, messages: [part] }) }), { match: ["x{9}"] }).response!
+			.messages!;
+	t.is(of([["grpc-encoding", "gzip"]])[0]!.data, "");
+	t.is(of([["grpc-encoding", "identity"]])[0]!.data, data);
+});
