@@ -1,13 +1,17 @@
 /** Finds and loads plugins from module specifiers. */
-import type { PluginCatalog } from "../config/resolve.js";
+import type { ExtendedCatalog, PluginCatalog } from "../config/resolve.js";
 import { PolytapError } from "../errors.js";
 import { type ParserPlugin, PLUGIN_API, type SinkPlugin, type SourcePlugin } from "../plugin.js";
+
+import { loadPlugins } from "./plugin-loading.js";
 
 export interface PluginModule {
 	/** The `type` of a source or sink, the `protocol` of a parser. */
 	readonly name: string;
-	/** What `import()` takes: its default export is the descriptor. */
+	/** What `import()` takes: its default export is the descriptor, or a list of them. */
 	readonly module: string;
+	/** In that list. */
+	readonly position?: number;
 }
 
 /** Plain data: it crosses into worker threads. */
@@ -19,9 +23,17 @@ export interface PluginModules {
 
 export class Plugins implements PluginCatalog {
 	readonly modules: PluginModules;
+	/** Some module of the config did not work: a type that is not known may have been its. */
+	readonly isIncomplete: boolean;
 
-	constructor(modules: PluginModules) {
+	constructor(modules: PluginModules, isIncomplete = false) {
 		this.modules = modules;
+		this.isIncomplete = isIncomplete;
+	}
+
+	async extended(specifiers: readonly string[], folder: string): Promise<ExtendedCatalog> {
+		const { modules, failures } = await loadPlugins(specifiers, folder, this.modules);
+		return { catalog: new Plugins(modules, failures.length > 0), failures };
 	}
 
 	sourceTypes(): readonly string[] {
@@ -56,8 +68,9 @@ interface Descriptor {
 }
 
 /** A descriptor of that kind, name and API; `INTERNAL` where the module has another one. */
-async function load({ name, module }: PluginModule, kind: "source" | "parser" | "sink"): Promise<unknown> {
-	const { default: found }: { default?: unknown } = await import(module);
+async function load({ name, module, position }: PluginModule, kind: "source" | "parser" | "sink"): Promise<unknown> {
+	const { default: exported }: { default?: unknown } = await import(module);
+	const found: unknown = Array.isArray(exported) ? exported[position ?? 0] : exported;
 	if (!isDescriptor(found) || found.kind !== kind || (found.type ?? found.protocol) !== name) {
 		throw new PolytapError("INTERNAL", `${module} is not the ${kind} "${name}"`);
 	}

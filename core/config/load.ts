@@ -1,9 +1,10 @@
 /** A YAML file, and what it includes and refers to, into a config; or everything that is wrong with it, with its place. */
 import { isScalar } from "yaml";
+import type { ErrorCode } from "../errors.js";
 import { ConfigDocument, type ConfigError } from "./document.js";
 import { withIncluded } from "./include.js";
 import type { Path, Problem } from "./problem.js";
-import { type PluginCatalog, resolveConfig } from "./resolve.js";
+import { type ExtendedCatalog, type PluginCatalog, resolveConfig } from "./resolve.js";
 import type { Config } from "./schema.js";
 import { substitute } from "./substitute.js";
 import { type ConfigWorld, nowhere } from "./world.js";
@@ -14,6 +15,10 @@ export type Loaded =
 			readonly errors: readonly [];
 			/** Values that came out of variables and files: not to be shown to anybody. */
 			readonly secrets: readonly Path[];
+			/** Of the config's `plugins` that do not work, and what is left out for that. */
+			readonly pluginFailures: readonly PluginFailure[];
+			/** With the config's own `plugins`. */
+			readonly catalog: PluginCatalog;
 	  }
 	| { readonly config: null; readonly errors: readonly ConfigError[] };
 
@@ -29,10 +34,28 @@ export async function loadConfig(
 	const problems: ConfigError[] = [];
 	if (documents.every(({ document }) => document !== null)) {
 		const raws = documents.map((document) => document.toJS());
-		const resolution = await resolveConfig(raws.reduceRight(merged), catalog);
+		const raw = raws.reduceRight(merged);
+		const extended = await extend(catalog, raw, world.folder);
+		const resolution = await resolveConfig(raw, extended.catalog);
 		const isClean = documents.every(({ errors }) => errors.length === 0);
-		if (resolution.config !== null && isClean)
-			return { config: resolution.config, errors: [], secrets: secretsIn(documents, names) };
+		const failures = extended.failures.map(({ index, code, message }) => ({
+			...placed(documents, { path: ["plugins", index], atKey: false, message }, names),
+			code,
+		}));
+		if (resolution.config !== null && isClean) {
+			const leftOut = resolution.leftOut.map((problem) => ({
+				...placed(documents, problem, names),
+				code: "PLUGIN_INVALID" as const,
+			}));
+			return {
+				config: resolution.config,
+				errors: [],
+				secrets: secretsIn(documents, names),
+				pluginFailures: [...failures, ...leftOut],
+				catalog: extended.catalog,
+			};
+		}
+		problems.push(...failures);
 		for (const problem of resolution.problems) problems.push(placed(documents, problem, names));
 	}
 	const errors: ConfigError[] = [];
@@ -41,6 +64,17 @@ export async function loadConfig(
 		errors.push(...own.sort((a, b) => a.line - b.line || a.column - b.column));
 	}
 	return { config: null, errors };
+}
+
+export interface PluginFailure extends ConfigError {
+	readonly code: ErrorCode;
+}
+
+async function extend(catalog: PluginCatalog, raw: unknown, folder: string): Promise<ExtendedCatalog> {
+	const list: unknown = isMapping(raw) ? raw.plugins : undefined;
+	const isList = Array.isArray(list) && list.length > 0 && list.every((one) => typeof one === "string" && one !== "");
+	if (!isList || catalog.extended === undefined) return { catalog, failures: [] };
+	return catalog.extended(list, folder);
 }
 
 /** `file:line:col: message` */

@@ -1,5 +1,6 @@
 /** Validates a config that is already plain data: core's part, then each plugin's. */
 import type { z } from "zod";
+import type { ErrorCode } from "../errors.js";
 import type { SinkPlugin, SourcePlugin } from "../plugin.js";
 import { type Path, type Problem, problemsOf } from "./problem.js";
 import { type Config, configSchema, type SinkEntry, type SourceEntry, sinkCommonSchema } from "./schema.js";
@@ -12,28 +13,57 @@ export interface PluginCatalog {
 	/** Null where there is no such type. */
 	source(type: string): Promise<SourcePlugin | null>;
 	sink(type: string): Promise<SinkPlugin | null>;
+	/** True: a module of `plugins` did not work, and a type that is not known may have been its. */
+	readonly isIncomplete?: boolean;
+	/** With the modules of a config's `plugins`; paths start at `folder`. Absent: there can be no others. */
+	extended?(specifiers: readonly string[], folder: string): Promise<ExtendedCatalog>;
+}
+
+export interface ExtendedCatalog {
+	readonly catalog: PluginCatalog;
+	/** `index`: in the list of modules. */
+	readonly failures: readonly { readonly index: number; readonly code: ErrorCode; readonly message: string }[];
 }
 
 export type Resolution =
-	| { readonly config: Config; readonly problems: readonly [] }
+	| {
+			readonly config: Config;
+			readonly problems: readonly [];
+			/** Sources and sinks that are left out because the module of their type did not work. */
+			readonly leftOut: readonly Problem[];
+	  }
 	| { readonly config: null; readonly problems: readonly Problem[] };
 
 export async function resolveConfig(raw: unknown, catalog: PluginCatalog): Promise<Resolution> {
 	const problems: Problem[] = [];
+	const leftOut: Problem[] = [];
 	const base = configSchema.safeParse(raw ?? {});
 	if (!base.success) problems.push(...problemsOf(base.error.issues, configSchema, raw ?? {}, []));
-	const sources = await resolveSources(mapping(raw, "sources"), catalog, problems);
-	const sinks = await resolveSinks(mapping(raw, "sinks"), catalog, problems);
+	const sources = await resolveSources(mapping(raw, "sources"), catalog, problems, leftOut);
+	const sinks = await resolveSinks(mapping(raw, "sinks"), catalog, problems, leftOut);
 	if (base.success) checkTogether(base.data, sources, sinks, problems);
 	if (!base.success || problems.length > 0) return { config: null, problems };
-	return { config: { sources, sinks, capture: base.data.capture, redact: base.data.redact }, problems: [] };
+	const { capture, redact } = base.data;
+	return { config: { sources, sinks, capture, redact }, problems: [], leftOut };
 }
 
-async function resolveSources(entries: Entries, catalog: PluginCatalog, problems: Problem[]): Promise<SourceEntry[]> {
+async function resolveSources(
+	entries: Entries,
+	catalog: PluginCatalog,
+	problems: Problem[],
+	leftOut: Problem[],
+): Promise<SourceEntry[]> {
 	const out: SourceEntry[] = [];
 	for (const [name, entry] of entries) {
 		const path = ["sources", name];
-		const plugin = await find("source", entry, path, catalog.sourceTypes(), (type) => catalog.source(type), problems);
+		const plugin = await find(
+			"source",
+			entry,
+			path,
+			catalog.sourceTypes(),
+			(type) => catalog.source(type),
+			catalog.isIncomplete ? leftOut : problems,
+		);
 		if (plugin === null) continue;
 		const { type, ...rest } = entry;
 		const options = validated(plugin.config, rest, path, problems);
@@ -42,11 +72,23 @@ async function resolveSources(entries: Entries, catalog: PluginCatalog, problems
 	return out;
 }
 
-async function resolveSinks(entries: Entries, catalog: PluginCatalog, problems: Problem[]): Promise<SinkEntry[]> {
+async function resolveSinks(
+	entries: Entries,
+	catalog: PluginCatalog,
+	problems: Problem[],
+	leftOut: Problem[],
+): Promise<SinkEntry[]> {
 	const out: SinkEntry[] = [];
 	for (const [name, entry] of entries) {
 		const path = ["sinks", name];
-		const plugin = await find("sink", entry, path, catalog.sinkTypes(), (type) => catalog.sink(type), problems);
+		const plugin = await find(
+			"sink",
+			entry,
+			path,
+			catalog.sinkTypes(),
+			(type) => catalog.sink(type),
+			catalog.isIncomplete ? leftOut : problems,
+		);
 		const { type, ...all } = entry;
 		const common = validatedCommon(all, path, problems);
 		const rest = Object.fromEntries(Object.entries(all).filter(([key]) => !COMMON_KEYS.includes(key)));

@@ -84,6 +84,11 @@ export const sinkCommonSchema = z.strictObject({
 
 export const configSchema = z.strictObject({
 	version: z.literal(1).describe("Version of this file's format."),
+	plugins: z
+		.array(z.string().min(1))
+		.max(100)
+		.default([])
+		.describe("Modules with plugins of others: paths (`./x.js`, from this file's folder) or names of packages."),
 	sources: z.record(name, plugin).describe("Where traffic comes from. The key is a name of your choice."),
 	capture: captureSchema.prefault({}).describe("Limits and times of the engine."),
 	redact: redactSchema.default([]).describe("What is taken out of every exchange before any sink gets it."),

@@ -1,12 +1,14 @@
 /** `polytap check`: everything about a config but the world. */
 import { stringify } from "yaml";
+import { formatError } from "../../config/load.js";
 import type { Path } from "../../config/problem.js";
 import type { Config } from "../../config/schema.js";
-import { readConfig } from "../config-file.js";
+import { ConfigProblems, readConfig } from "../config-file.js";
 
 /** Resolves with what to print; rejects with the problems. `print`: the whole config as it takes effect. */
 export async function check(file: string, print: boolean): Promise<string> {
-	const { config, secrets } = await readConfig(file);
+	const { config, secrets, pluginFailures } = await readConfig(file);
+	if (pluginFailures.length > 0) throw new ConfigProblems(file, pluginFailures.map(formatError));
 	if (print) return stringify(shown(config, secrets), { lineWidth: 0 });
 	const { sources, sinks } = config;
 	return `${file}: fine (${plural(sources.length, "source")}, ${plural(sinks.length, "sink")})\n`;
