@@ -216,8 +216,9 @@ export interface ParserOutput {
 	/**
 	 * A message begins at byte `index` of this direction. Kind `exchange`: direction 0 makes requests, direction 1 responses,
 	 * paired in order, or with the request of the same tag (a stream, a correlation id: 32 bits; one protocol uses one way).
-	 * A request that begins with the tag of one that still waits shows that one to be unanswered. A response without its
-	 * request makes a `partial` exchange. The exchange comes out when both messages are finished. Several messages may be
+	 * A request that begins with the tag of one that still waits shows that one to be unanswered. A negative tag is the parser's
+	 * own count, for a protocol that answers in an order which only its parser knows: it pairs, and is no part of the
+	 * exchange's id. A response without its request makes a `partial` exchange. The exchange comes out when both messages are finished. Several messages may be
 	 * open at once in each direction; a response may begin and even finish before its request does.
 	 *
 	 * Kind `message`: one-way, in either direction, stands alone and comes out when it is finished: a WebSocket frame, a
@@ -230,9 +231,10 @@ export interface ParserOutput {
 	/**
 	 * The oldest request that waits, or that of `tag`, gets no response: it comes out now, with this outcome, or when it is
 	 * finished itself. For requests that turn out to be one-way (`ok`), that the server skips after an error (`aborted`), that
-	 * either side gives up before a response began (`aborted`). Without such a request nothing happens: false.
+	 * either side gives up before a response began (`aborted`), whose response was lost (`partial`). Without such a request
+	 * nothing happens: false.
 	 */
-	settle(outcome: "ok" | "error" | "aborted", tag?: number): boolean;
+	settle(outcome: "ok" | "error" | "aborted" | "partial", tag?: number): boolean;
 	/**
 	 * Everything after the consumed bytes, in both directions, belongs to another registered parser: in this direction from
 	 * what this call returns, in the other one from what was consumed of it so far, so `WAIT` there first. `null`: to whoever
@@ -282,6 +284,23 @@ export interface PayloadWriter {
 	secret(length: number): void;
 	/** One structured value (a row, a document, a reply) that took `bytes` bytes. The body is `json`: the list of them. */
 	item(value: StructuredValue, bytes: number): void;
+	/**
+	 * The payload is a list of structured values, of which `body` gives the raw bytes in pieces of any size, framing included;
+	 * `decoder` makes values of them when somebody looks, and may be told again before the end. For what comes in large numbers
+	 * or may be large (rows): nothing is held until a value is whole, and nothing is made that nobody reads.
+	 */
+	items(decoder: ItemDecoder): void;
+}
+
+/**
+ * Makes structured values of raw bytes that core kept. Called after the exchange is over, any number of times or never;
+ * it must give the same each time, change nothing, and keep no view of the bytes.
+ */
+export interface ItemDecoder {
+	/** Bytes that the item takes which begins at `at`, its framing included; 0: the bytes up to `to` do not tell. */
+	size(bytes: Uint8Array, at: number, to: number): number;
+	/** The item that lies at `at` to `to`; `index`: how many came before it. It is left out (`parse-resync`) where this throws. */
+	value(bytes: Uint8Array, at: number, to: number, index: number): StructuredValue;
 }
 
 /**

@@ -67,6 +67,7 @@ class Nowhere implements ParserOutput, MessageWriter, PartWriter {
 	abandon(): void {}
 	secret(): void {}
 	item(): void {}
+	items(): void {}
 
 	head(head: MessageHead): void {
 		if (this.#dir === 0) this.#request = head;

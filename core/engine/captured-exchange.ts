@@ -40,7 +40,7 @@ export class CapturedExchange implements Exchange {
 	/** True once it was given to whoever emits it; its request may still stay in the pairing, to be answered late. */
 	isDone = false;
 	/** The parser said that no response will come; null: it did not. Its outcome once the request is finished. */
-	settled: "ok" | "error" | "aborted" | null = null;
+	settled: "ok" | "error" | "aborted" | "partial" | null = null;
 	/** For delivery: how many sinks still want it. */
 	holders = 0;
 

@@ -1,10 +1,13 @@
 import type { SubMessage } from "../exchange.js";
+import type { ItemDecoder } from "../plugin.js";
 import type { Items } from "./items.js";
 import type { Part } from "./part.js";
 
 /** What few messages have. */
 export class Extras {
 	items: Items | null = null;
+	/** Makes values of the payload's bytes; null: they are none. */
+	decoder: ItemDecoder | null = null;
 	/** Bytes on the wire where positions do not tell them; -1: they do. */
 	wireBytes = -1;
 	parts: Part[] | null = null;

@@ -1,9 +1,9 @@
 import type { Direction, GapCause } from "../events.js";
-import type { Attributes, ExchangeMessage, HeaderList, Interim } from "../exchange.js";
-import type { MessageHead, MessageWriter, PartWriter, StructuredValue } from "../plugin.js";
-import { bodyOf } from "../wire/body.js";
+import type { Attributes, Body, ExchangeMessage, HeaderList, Interim } from "../exchange.js";
+import type { ItemDecoder, MessageHead, MessageWriter, PartWriter, StructuredValue } from "../plugin.js";
 import { formatTime } from "../wire/time.js";
 import type { CapturedExchange } from "./captured-exchange.js";
+import { decodedBody } from "./decoded-items.js";
 import { Extras } from "./extras.js";
 import { Items } from "./items.js";
 import { Part } from "./part.js";
@@ -103,6 +103,11 @@ export class Message implements MessageWriter {
 		extras.items.add(value, bytes, context.maxBodyBytes);
 	}
 
+	items(decoder: ItemDecoder): void {
+		const context = this.#context;
+		if (context !== null) this.#extras(context).decoder = decoder;
+	}
+
 	wireBytes(count: number): void {
 		const context = this.#context;
 		if (context === null) return;
@@ -179,10 +184,15 @@ export class Message implements MessageWriter {
 			headers: this.messageHead?.headers ?? NO_HEADERS,
 			trailers: this.trailerList,
 			interim: this.interims ?? [],
-			body: this.extras?.items?.view() ?? bodyOf(this.payload, this.coding),
+			body: this.bodyView(),
 			messages: this.extras?.messages() ?? null,
 		};
 		return this.#view;
+	}
+
+	/** The payload's plain form, made anew. */
+	bodyView(): Body {
+		return this.extras?.items?.view() ?? decodedBody(this.payload, this.extras?.decoder ?? null, this.coding);
 	}
 
 	/** For redaction: what is shown from now on. The message is over. */
@@ -222,6 +232,7 @@ const NO_PART: PartWriter = {
 	bodyGap: () => {},
 	secret: () => {},
 	item: () => {},
+	items: () => {},
 };
 
 const NO_HEADERS: HeaderList = [];

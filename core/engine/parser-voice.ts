@@ -145,7 +145,7 @@ export class ParserVoice implements ParserOutput, MessageContext {
 		return message;
 	}
 
-	settle(outcome: "ok" | "error" | "aborted", tag?: number): boolean {
+	settle(outcome: "ok" | "error" | "aborted" | "partial", tag?: number): boolean {
 		const exchange = this.#peek(0, tag);
 		if (exchange === null) return false;
 		this.pairing.take(tag);
@@ -183,7 +183,8 @@ export class ParserVoice implements ParserOutput, MessageContext {
 
 	#exchange(kind: ExchangeKind, dir: Direction, offset: number, tag: number | undefined): CapturedExchange {
 		const { facts, bases, primary } = this.#owner;
-		const ordinal = (tag ?? 0) + (dir === 1 ? RESPONSE_ORDINAL : 0);
+		// the parser's own count would differ from observer to observer
+		const ordinal = (tag === undefined || tag < 0 ? 0 : tag) + (dir === 1 ? RESPONSE_ORDINAL : 0);
 		const scope = bases === null ? "local" : "network";
 		const exchange = new CapturedExchange(facts, this.protocol ?? "raw", kind, scope, ordinal, primary);
 		exchange.sequence = (offset + (bases === null ? 0 : bases[dir])) >>> 0;

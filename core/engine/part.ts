@@ -1,7 +1,7 @@
 import type { Attributes, SubMessage } from "../exchange.js";
-import type { PartWriter, StructuredValue } from "../plugin.js";
-import { bodyOf } from "../wire/body.js";
+import type { ItemDecoder, PartWriter, StructuredValue } from "../plugin.js";
 import { formatTime } from "../wire/time.js";
+import { decodedBody } from "./decoded-items.js";
 import { Items } from "./items.js";
 import type { MessageContext } from "./message.js";
 import { Payload } from "./payload.js";
@@ -9,7 +9,8 @@ import { Payload } from "./payload.js";
 /** One message of a stream inside a message. */
 export class Part implements PartWriter {
 	payload: Payload | null = null;
-	items: Items | null = null;
+	itemList: Items | null = null;
+	#decoder: ItemDecoder | null = null;
 	#attributes: Attributes;
 	readonly #startUs: number;
 	/** Null once the message that it belongs to is over. */
@@ -40,24 +41,28 @@ export class Part implements PartWriter {
 	bodyGap(length: number | null): void {
 		const context = this.#context;
 		if (context === null) return;
-		if (this.items !== null) this.items.gap(length, context.gapCause);
+		if (this.itemList !== null) this.itemList.gap(length, context.gapCause);
 		else (this.payload ??= new Payload(context.slabs)).gap(length, context.gapCause);
 	}
 
 	secret(length: number): void {
 		const context = this.#context;
 		if (context === null) return;
-		if (this.items !== null) this.items.gap(length, "redacted");
+		if (this.itemList !== null) this.itemList.gap(length, "redacted");
 		else (this.payload ??= new Payload(context.slabs)).gap(length, "redacted");
 	}
 
 	item(value: StructuredValue, bytes: number): void {
 		const context = this.#context;
 		if (context === null) return;
-		const items = (this.items ??= new Items(context.slabs));
+		const items = (this.itemList ??= new Items(context.slabs));
 		const before = items.captured;
 		items.add(value, bytes, items.bytes + this.#budget.left);
 		this.#budget.left -= items.captured - before;
+	}
+
+	items(decoder: ItemDecoder): void {
+		if (this.#context !== null) this.#decoder = decoder;
 	}
 
 	/** For redaction: which attributes are shown from now on. */
@@ -71,11 +76,12 @@ export class Part implements PartWriter {
 	}
 
 	get heldBytes(): number {
-		return (this.payload?.captured ?? 0) + (this.items?.captured ?? 0);
+		return (this.payload?.captured ?? 0) + (this.itemList?.captured ?? 0);
 	}
 
 	view(): SubMessage {
-		const { bytes, captured, completeness, gaps, encoding, data } = this.items?.view() ?? bodyOf(this.payload, null);
+		const body = this.itemList?.view() ?? decodedBody(this.payload, this.#decoder, null);
+		const { bytes, captured, completeness, gaps, encoding, data } = body;
 		return {
 			at: formatTime(this.#startUs),
 			bytes,
@@ -88,6 +94,6 @@ export class Part implements PartWriter {
 
 	release(): void {
 		this.payload?.release();
-		this.items?.release();
+		this.itemList?.release();
 	}
 }

@@ -119,6 +119,16 @@ export class Payload {
 		return [first, ...(this.#more ?? [])].map(({ slab, from, to }) => slab.bytes.subarray(from, to));
 	}
 
+	/** What was captured, in the pieces that it lies in, each with its position in the body. */
+	pieces(): { readonly at: number; readonly bytes: Uint8Array }[] {
+		const first = this.#first;
+		if (first === null) return [];
+		return [first, ...(this.#more ?? [])].map(({ slab, from, to, bodyFrom }) => ({
+			at: bodyFrom,
+			bytes: slab.bytes.subarray(from, to),
+		}));
+	}
+
 	/** True where JSON takes the bytes as they are: ASCII without control characters, quotes and backslashes. */
 	isPlainText(): boolean {
 		if (this.#first === null || !isPlainSegment(this.#first)) return this.#first === null;

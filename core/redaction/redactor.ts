@@ -6,7 +6,6 @@ import { CapturedExchange } from "../engine/captured-exchange.js";
 import type { Message } from "../engine/message.js";
 import type { Body, Exchange, ExchangeMessage, Interim, SubMessage } from "../exchange.js";
 import { HeaderBlock, MessageHead } from "../plugin.js";
-import { bodyOf } from "../wire/body.js";
 import { Bodies, type MediaFacts, mediaFacts } from "./bodies.js";
 import { compileRules, type Rules } from "./rules.js";
 import type { RedactRule } from "./schema.js";
@@ -117,10 +116,10 @@ export class Redactor {
 	#payload(m: Message | null): Shown | null {
 		if (m === null || (m.payload === null && m.extras === null)) return null;
 		const facts = factsOf(m);
-		const items = m.extras?.items ?? null;
 		const parts = m.extras?.messages() ?? null;
-		const hasBody = items !== null || (m.payload !== null && this.#bodies.mayApply(facts));
-		return this.#shown(hasBody ? (items?.view() ?? bodyOf(m.payload, m.coding)) : null, parts, facts);
+		const isStructured = m.extras !== null && (m.extras.items !== null || m.extras.decoder !== null);
+		const hasBody = isStructured || (m.payload !== null && this.#bodies.mayApply(facts));
+		return this.#shown(hasBody ? m.bodyView() : null, parts, facts);
 	}
 
 	#shown(body: Body | null, parts: readonly SubMessage[] | null, facts: MediaFacts): Shown | null {

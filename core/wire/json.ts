@@ -56,7 +56,13 @@ export function writeJson(exchange: Exchange, target: Buffer, at: number): numbe
 /** A record is at least this long: no need to try where there is less room. */
 export function leastJsonBytes(exchange: Exchange): number {
 	if (!(exchange instanceof CapturedExchange)) return 0;
-	return (exchange.req?.payload?.captured ?? 0) + (exchange.res?.payload?.captured ?? 0);
+	return leastPayloadBytes(exchange.req) + leastPayloadBytes(exchange.res);
+}
+
+/** Structured values may be shorter than what they were on the wire. */
+function leastPayloadBytes(message: Message | null): number {
+	if (message === null || message.payload === null || (message.extras?.decoder ?? null) !== null) return 0;
+	return message.payload.captured;
 }
 
 const text = (value: string): Uint8Array => new Uint8Array(Buffer.from(value));

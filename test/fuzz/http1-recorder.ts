@@ -108,6 +108,10 @@ class Writer implements MessageWriter {
 		throw new Error("HTTP/1 has no structured payload");
 	}
 
+	items(): never {
+		throw new Error("HTTP/1 has no structured payload");
+	}
+
 	secret(): void {}
 	wireBytes(): void {}
 
