@@ -53,10 +53,13 @@ export const ERRORS = {
 	BPF_LOAD_FAILED: { exit: 3, meaning: "The BPF object could not be loaded or attached." },
 	BPF_OBJECT_MISSING: { exit: 3, meaning: "The compiled BPF object is not where the package should have it." },
 	LIBBPF_MISSING: { exit: 3, meaning: "libbpf.so.1 is not installed." },
-	CAPTURE_UNREADABLE: { exit: 1, meaning: "A packet capture could not be opened or is not one." },
+	CAPTURE_UNREADABLE: {
+		exit: 1,
+		meaning: "A packet capture, recording or file of exchanges could not be opened or is not one.",
+	},
 	CAPTURE_DAMAGED: {
 		exit: 1,
-		meaning: "A packet capture is truncated or damaged; everything before the damage was read.",
+		meaning: "A packet capture, recording or file of exchanges is truncated or damaged; everything before was read.",
 	},
 	CAPTURE_UNSUPPORTED: { exit: 1, meaning: "A packet capture holds something that polytap does not decode." },
 } as const satisfies Record<string, ErrorSpec>;

@@ -360,6 +360,9 @@ export class MessageHead {
 	json: HeadJson | null = null;
 	/** For core only: a sink wanted its serialised form before. */
 	wasWritten = false;
+	/** For core only: the same for exchange.proto. */
+	proto: Uint8Array | null = null;
+	wasEncoded = false;
 	/** For core only: what is shown of it, and by whose rules. */
 	redacted: { readonly by: object; readonly head: MessageHead } | null = null;
 
@@ -381,6 +384,9 @@ export class HeaderBlock {
 	json: Uint8Array | null = null;
 	/** For core only: a sink wanted its serialised form before. */
 	wasWritten = false;
+	/** For core only: the same for exchange.proto. */
+	proto: Uint8Array | null = null;
+	wasEncoded = false;
 	/** For core only: what is shown of it, and by whose rules. */
 	redacted: { readonly by: object; readonly block: HeaderBlock } | null = null;
 

@@ -8,12 +8,15 @@ export const BUILTINS: PluginModules = {
 	sources: [
 		{ name: "ebpf", module: here("../../sources/ebpf/index.js") },
 		{ name: "pcap", module: here("../../sources/pcap/index.js") },
+		{ name: "protobuf", module: here("../../sources/protobuf/index.js") },
 	],
 	/** In the order in which they are asked whether a connection is theirs. */
 	parsers: [{ name: "http/1.1", module: here("../../parsers/http1/index.js") }],
 	sinks: [
+		{ name: "blackhole", module: here("../../sinks/blackhole/index.js") },
 		{ name: "console", module: here("../../sinks/console/index.js") },
 		{ name: "jsonl", module: here("../../sinks/jsonl/index.js") },
+		{ name: "protobuf", module: here("../../sinks/protobuf/index.js") },
 	],
 };
 

@@ -49,8 +49,8 @@ program
 
 program
 	.command("read")
-	.description("print the exchanges of packet captures")
-	.argument("<files...>", "pcap or pcapng files, gzip too")
+	.description("print the exchanges of packet captures, and of files that polytap wrote")
+	.argument("<files...>", "pcap or pcapng files, files of the protobuf sink; gzip too")
 	.addOption(formatOption("jsonl"))
 	.option("--pretty", "the same as --format pretty")
 	.option("--join", "the files are pieces of one capture, in this order")

@@ -28,6 +28,9 @@ export class ConnectionFacts implements ExchangeConnection {
 	/** For core/wire only: the serialised form, kept from the second time on. */
 	json: Uint8Array | null = null;
 	wasWritten = false;
+	/** The same for exchange.proto. */
+	proto: Uint8Array | null = null;
+	wasEncoded = false;
 	readonly #bases: readonly [number, number] | null;
 
 	constructor(

@@ -1,9 +1,10 @@
-/** `polytap read`: packet captures in, exchanges on standard output. No root, no threads. */
+/** `polytap read`: packet captures and files of exchanges in, exchanges on standard output. No root, no threads. */
 import { basename } from "node:path";
 import { BUILTINS } from "../builtins.js";
 import { composePipeline } from "../compose.js";
 import { makeConfig } from "../config-file.js";
 import { RateLimitedBoard, stderrBoard } from "../diagnostics.js";
+import { kindOfFile } from "../file-kind.js";
 import { type Format, stdoutSink } from "../formats.js";
 import { exitCodeOf, formatNotice, type Notice, noticeOf, say } from "../notice.js";
 import { Pulse } from "../pulse.js";
@@ -35,7 +36,7 @@ async function readCapture(
 ): Promise<readonly Notice[]> {
 	const name = basename(files[0] ?? "");
 	const config = await makeConfig({
-		sources: { [SOURCE]: { type: "pcap", files } },
+		sources: { [SOURCE]: { type: await kindOfFile(files[0] ?? ""), files } },
 		sinks: { stdout: { ...stdoutSink(format), queue: { when_full: "block" } } },
 	});
 	const named = { ...config, sources: config.sources.map((source) => ({ ...source, name })) };

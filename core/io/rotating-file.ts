@@ -1,13 +1,26 @@
 import { type FileHandle, mkdir, open, rename } from "node:fs/promises";
 import { dirname } from "node:path";
-import { type Diagnostics, PolytapError, writeFully } from "../../core/index.js";
+import { PolytapError } from "../errors.js";
+import type { Diagnostics } from "../plugin.js";
 import { Archive } from "./archive.js";
-import type { JsonlConfig } from "./index.js";
-import type { Output } from "./jsonl-sink.js";
+import type { FileOptions } from "./file-options.js";
+import type { Output } from "./output.js";
+import { writeFully } from "./write-fully.js";
+
+/** How one file of a format begins. */
+export interface FileStart {
+	/** What every file begins with. */
+	header(): Uint8Array;
+	/**
+	 * What becomes of a file from before: `lines` goes on behind it, on a line of its own; `aside` treats it as one that was
+	 * rotated away, because its end may be torn.
+	 */
+	readonly existing: "lines" | "aside";
+}
 
 /** A file that is appended to, and put aside when it is too large or too old. */
 export class RotatingFile implements Output {
-	private readonly config: JsonlConfig;
+	private readonly config: FileOptions;
 	private readonly archive: Archive;
 	private handle: FileHandle | null = null;
 	/** False for a pipe or a device: no rotation, no truncation. */
@@ -16,9 +29,12 @@ export class RotatingFile implements Output {
 	private batchStart = 0;
 	private bornMs = 0;
 	private rotations = 0;
+	private headerBytes = 0;
+	private readonly fileStart: FileStart;
 
-	constructor(config: JsonlConfig, diagnostics: Diagnostics) {
+	constructor(config: FileOptions, diagnostics: Diagnostics, fileStart: FileStart = LINES) {
 		this.config = config;
+		this.fileStart = fileStart;
 		this.archive = new Archive(config, diagnostics);
 	}
 
@@ -40,15 +56,16 @@ export class RotatingFile implements Output {
 	async begin(): Promise<void> {
 		if (this.handle === null) await this.start();
 		const { rotate_secs } = this.config;
-		if (rotate_secs !== null && this.size > 0 && Date.now() - this.bornMs >= rotate_secs * 1000) await this.rotate();
+		if (rotate_secs !== null && this.size > this.headerBytes && Date.now() - this.bornMs >= rotate_secs * 1000)
+			await this.rotate();
 		this.batchStart = this.size;
 	}
 
 	async write(bytes: Uint8Array, to: number): Promise<void> {
 		const { rotate_bytes } = this.config;
-		if (rotate_bytes !== null && this.size > 0 && this.size + to > rotate_bytes) {
+		if (rotate_bytes !== null && this.size > this.headerBytes && this.size + to > rotate_bytes) {
 			await this.rotate();
-			this.batchStart = 0;
+			this.batchStart = this.size;
 		}
 		await writeFully(this.handle!.fd, bytes, 0, to);
 		this.size += to;
@@ -80,13 +97,37 @@ export class RotatingFile implements Output {
 	}
 
 	private async start(): Promise<void> {
-		const { path } = this.config;
-		this.handle = await open(path, "a+", 0o600);
+		await this.openFile();
+		if (this.size > 0 && this.fileStart.existing === "aside") {
+			const aside = await this.archive.nameFor(this.config.path, new Date());
+			await rename(this.config.path, aside);
+			await this.handle!.close();
+			this.archive.add(aside);
+			await this.openFile();
+		}
+		if (this.size > 0) {
+			await this.endTornLine();
+			return;
+		}
+		const header = this.fileStart.header();
+		try {
+			if (header.length > 0) await writeFully(this.handle!.fd, header);
+		} catch (error) {
+			// the next attempt begins anew, instead of going on without its header
+			await this.handle!.close();
+			this.handle = null;
+			throw error;
+		}
+		this.headerBytes = header.length;
+		this.size = header.length;
+	}
+
+	private async openFile(): Promise<void> {
+		this.handle = await open(this.config.path, "a+", 0o600);
 		const facts = await this.handle.stat();
 		this.regular = facts.isFile();
 		this.size = this.regular ? facts.size : 0;
 		this.bornMs = this.size > 0 ? facts.birthtimeMs : Date.now();
-		if (this.size > 0) await this.endTornLine();
 	}
 
 	/** A process that was killed may have left half a line: what comes now begins on its own. */
@@ -113,3 +154,5 @@ export class RotatingFile implements Output {
 		await this.start();
 	}
 }
+
+const LINES: FileStart = { header: () => new Uint8Array(0), existing: "lines" };

@@ -1,17 +1,10 @@
-import {
-	asWriteError,
-	type Exchange,
-	isBrokenPipe,
-	leastJsonBytes,
-	Partial,
-	Retryable,
-	type Sink,
-	type SinkContext,
-	writeFully,
-	writeJson,
-} from "../../core/index.js";
-import type { JsonlConfig } from "./index.js";
-import { RotatingFile } from "./rotating-file.js";
+import { Partial, Retryable } from "../errors.js";
+import type { Exchange } from "../exchange.js";
+import type { Sink, SinkContext } from "../plugin.js";
+import type { FileOptions } from "./file-options.js";
+import { type Output, StandardOutput } from "./output.js";
+import { type FileStart, RotatingFile } from "./rotating-file.js";
+import { asWriteError, isBrokenPipe } from "./write-fully.js";
 
 /** One `write` to the file carries about this much. */
 const CHUNK_BYTES = 1 << 20;
@@ -20,20 +13,6 @@ const KEPT_BYTES = 1 << 23;
 /** A single record needs more than this: it is not polytap's. */
 const LARGEST_RECORD_BYTES = 1 << 29;
 
-/** Where the bytes go. */
-export interface Output {
-	open(): Promise<void>;
-	/** Before the first bytes of a batch. */
-	begin(): Promise<void>;
-	write(bytes: Uint8Array, to: number): Promise<void>;
-	/** All of the batch is there. */
-	commit(): Promise<void>;
-	/** Undo what was written of the batch, as far as that is possible. */
-	rollback(): Promise<void>;
-	close(): Promise<void>;
-	counters(): Readonly<Record<string, number>>;
-}
-
 /** Serialised records that wait for their turn at the file. */
 interface Prepared {
 	readonly chunks: readonly { readonly buffer: Buffer; readonly length: number }[];
@@ -41,13 +20,27 @@ interface Prepared {
 	readonly failed: readonly number[];
 }
 
+/** How exchanges become the bytes of a file. */
+export interface FileFormat extends FileStart {
+	/** What cannot be written in this format is said to be so: `records that cannot be written as JSON`. */
+	readonly name: string;
+	/** A record is at least so long: no need to try where there is less room. */
+	leastBytes(exchange: Exchange): number;
+	/**
+	 * One record into `target` from `at` on. Returns the position after it, or -1 where there is no room. Throws where the
+	 * record itself is at fault.
+	 */
+	write(exchange: Exchange, target: Buffer, at: number): number;
+}
+
 /**
- * Serialises a batch at once, in the call, so that its exchanges live no longer than they must; the file takes one batch after
+ * A sink that writes records into a file or standard output. Serialises a batch at once, in the call, so that its exchanges live no longer than they must; the file takes one batch after
  * the other.
  */
-export class JsonlSink implements Sink {
+export class FileSink implements Sink {
 	readonly maxInFlight = 4;
 	private readonly output: Output;
+	private readonly format: FileFormat;
 	private readonly free: Buffer[] = [];
 	private last: Promise<void> = Promise.resolve();
 	private waiting = 0;
@@ -55,8 +48,10 @@ export class JsonlSink implements Sink {
 	private isBroken = false;
 	private bytesWritten = 0;
 
-	constructor(config: JsonlConfig, context: SinkContext) {
-		this.output = config.path === "-" ? new StandardOutput() : new RotatingFile(config, context.diagnostics);
+	constructor(config: FileOptions, context: SinkContext, format: FileFormat) {
+		this.format = format;
+		this.output =
+			config.path === "-" ? new StandardOutput(format.header()) : new RotatingFile(config, context.diagnostics, format);
 	}
 
 	open(): Promise<void> {
@@ -72,7 +67,8 @@ export class JsonlSink implements Sink {
 			() => this.done(prepared, true),
 		);
 		await turn;
-		if (prepared.failed.length > 0) throw new Partial("records that cannot be written as JSON", prepared.failed, false);
+		if (prepared.failed.length > 0)
+			throw new Partial(`records that cannot be written as ${this.format.name}`, prepared.failed, false);
 	}
 
 	async close(): Promise<void> {
@@ -91,8 +87,8 @@ export class JsonlSink implements Sink {
 		let buffer = this.buffer(0);
 		let at = 0;
 		for (let index = 0; index < batch.length; index++) {
-			const least = leastJsonBytes(batch[index]!);
-			let end = least > buffer.length - at ? -1 : serialise(batch[index]!, buffer, at);
+			const least = this.format.leastBytes(batch[index]!);
+			let end = least > buffer.length - at ? -1 : this.serialise(batch[index]!, buffer, at);
 			while (end === -1) {
 				if (at > 0) {
 					chunks.push({ buffer, length: at });
@@ -105,7 +101,7 @@ export class JsonlSink implements Sink {
 					this.recycle(buffer);
 					buffer = this.buffer(Math.max(least, buffer.length * 1.5));
 				}
-				end = serialise(batch[index]!, buffer, at);
+				end = this.serialise(batch[index]!, buffer, at);
 			}
 			if (end === null) failed.push(index);
 			else at = end;
@@ -148,33 +144,13 @@ export class JsonlSink implements Sink {
 	private recycle(buffer: Buffer): void {
 		if (buffer.length <= KEPT_BYTES && this.free.length <= this.maxInFlight) this.free.push(buffer);
 	}
-}
 
-/** -1: does not fit. Null: never will, the record itself is at fault. */
-function serialise(exchange: Exchange, buffer: Buffer, at: number): number | null {
-	try {
-		return writeJson(exchange, buffer, at);
-	} catch {
-		return null;
-	}
-}
-
-class StandardOutput implements Output {
-	async open(): Promise<void> {}
-
-	async begin(): Promise<void> {}
-
-	write(bytes: Uint8Array, to: number): Promise<void> {
-		return writeFully(1, bytes, 0, to);
-	}
-
-	async commit(): Promise<void> {}
-
-	async rollback(): Promise<void> {}
-
-	async close(): Promise<void> {}
-
-	counters(): Readonly<Record<string, number>> {
-		return {};
+	/** -1: does not fit. Null: never will, the record itself is at fault. */
+	private serialise(exchange: Exchange, buffer: Buffer, at: number): number | null {
+		try {
+			return this.format.write(exchange, buffer, at);
+		} catch {
+			return null;
+		}
 	}
 }

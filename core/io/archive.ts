@@ -3,17 +3,17 @@ import { readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
-import type { Diagnostics } from "../../core/index.js";
-import type { JsonlConfig } from "./index.js";
+import type { Diagnostics } from "../plugin.js";
+import type { FileOptions } from "./file-options.js";
 
 /** What becomes of rotated files: a name, compression one at a time in the background, and the oldest are removed. */
 export class Archive {
 	compressed = 0;
-	private readonly config: JsonlConfig;
+	private readonly config: FileOptions;
 	private readonly diagnostics: Diagnostics;
 	private work: Promise<void> = Promise.resolve();
 
-	constructor(config: JsonlConfig, diagnostics: Diagnostics) {
+	constructor(config: FileOptions, diagnostics: Diagnostics) {
 		this.config = config;
 		this.diagnostics = diagnostics;
 	}
