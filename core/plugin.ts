@@ -61,7 +61,8 @@ export interface CaptureSource {
 	 * Called once after `open`. One iteration is one batch; the batch, its events and the memory of their `data` belong
 	 * to the source again when the next one is asked for, so they may be reused. Ends when there is nothing more to come
 	 * or within 1 s of `signal`; what was already captured is still yielded first. A batch may be empty (time passes then).
-	 * Events of one `conn` come between its `open` and its `close`; those of different ones in any order. When it throws the
+	 * Events of one `conn` come between its `open` and its `close`; those of different ones in any order. Bytes of one direction
+	 * come in the order of their offsets, each once, unless the medium itself reorders or repeats them. When it throws the
 	 * source has failed: its connections end as they are and it is closed; core does not call it again.
 	 */
 	batches(signal: AbortSignal): AsyncIterable<readonly CaptureEvent[]>;
@@ -157,7 +158,9 @@ export const WAIT = -1;
  * overlap, and after `handover` or `opaque` took effect there are none.
  *
  * The order in which the two directions are seen is not the order on the wire: an answer may be offered before its
- * question. A parser that needs the other side first returns `WAIT`.
+ * question. A parser that needs the other side first returns `WAIT`. How a stream is cut into calls means nothing either: the
+ * same bytes make the same exchanges. Where bytes are missing, what is told as complete is what was there: a message that the
+ * parser did not see is never made up, and a body that lost bytes says so.
  */
 export interface ProtocolParser {
 	/**

@@ -1,9 +1,8 @@
 import type { DetectHint } from "../../core/index.js";
-import { nextStart } from "./start.js";
+import { METHODS, nextStart } from "./start.js";
 
 type Answer = "yes" | "no" | "more";
 
-const METHODS = ["GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE", "PROPFIND"];
 const STATUS_START = "HTTP/1.";
 const MAX_METHOD_BYTES = 20;
 

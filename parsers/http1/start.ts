@@ -1,5 +1,6 @@
 import { STATUS_LINE } from "./head-parsing.js";
 
+export const METHODS = ["GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE", "PROPFIND"];
 const LF = 10;
 const MAX_LINE_BYTES = 4096;
 const MAX_NAME_BYTES = 256;
@@ -21,7 +22,7 @@ export function nextStart(
 		const lineEnd = bytes.indexOf(LF, at);
 		const isCandidate = (lineEnd < 0 ? length : lineEnd) - at <= MAX_LINE_BYTES && beginsLike(bytes, at, isResponse);
 		if (lineEnd < 0) return { need: isCandidate ? length - at : 0 };
-		if (isCandidate && (isResponse ? STATUS_LINE : REQUEST_LINE).test(text(bytes, at, lineEnd))) {
+		if (isCandidate && isStartLine(text(bytes, at, lineEnd), isResponse)) {
 			const next = lineEnd + 1;
 			const following = text(bytes, next, Math.min(length, next + MAX_NAME_BYTES));
 			if (FIELD_OR_END.test(following)) return { skip: at };
@@ -30,6 +31,12 @@ export function nextStart(
 		at = lineEnd + 1;
 	}
 	return { need: 0 };
+}
+
+/** Of a method that a hole cut the rest is a token as well (`OST`): only known ones can be told from it. */
+function isStartLine(line: string, isResponse: boolean): boolean {
+	if (isResponse) return STATUS_LINE.test(line);
+	return REQUEST_LINE.test(line) && METHODS.includes(line.slice(0, line.indexOf(" ")));
 }
 
 /** May the line at `at` be a start line, as far as its first bytes tell? */

@@ -1,0 +1,7 @@
+/** The test kit for plugins: `import { checkParser } from "polytap/testkit"`. It needs no particular test runner. */
+export { ContractBreach } from "./breach.js";
+export type { Check } from "./check.js";
+export { type Clause, CONTRACT } from "./contract.js";
+export { checkParser, parserChecks } from "./parser/checks.js";
+export type { Conversation, Step } from "./parser/conversation.js";
+export type { ParserKitOptions } from "./parser/options.js";
