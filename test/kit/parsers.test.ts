@@ -48,6 +48,7 @@ const faults: readonly (readonly [fault: Fault, clause: Clause, more?: ParserKit
 	["tells of a hole that is none", "bodyGap"],
 	["mixes payloads", "onePayloadKind"],
 	["gives a class", "plainValue"],
+	["decodes at random", "decoder"],
 	["changes what it gave", "sansIo"],
 	["gives no summary", "head"],
 	["mixes tags", "tags"],

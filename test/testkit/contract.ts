@@ -34,6 +34,7 @@ export const CONTRACT = {
 	bodyGap: "The engine knows the cause. Called from `gap`.",
 	onePayloadKind: "A payload under construction: bytes (`body`) or structured values (`item`), never both.",
 	plainValue: "Plain data that JSON can say. It belongs to core from the call on and must not be changed.",
+	decoder: "it must give the same each time, change nothing, and keep no view of the bytes.",
 	head: "Start line and headers of a message.",
 	tags: "paired in order, or with the request of the same tag (a stream, a correlation id: 32 bits; one protocol uses one way).",
 	opaqueReason: "`reason` is a word-like-this.",

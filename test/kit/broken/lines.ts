@@ -38,6 +38,7 @@ export type Fault =
 	| "tells of a hole that is none"
 	| "mixes payloads"
 	| "gives a class"
+	| "decodes at random"
 	| "changes what it gave"
 	| "gives no summary"
 	| "mixes tags"
@@ -144,6 +145,10 @@ class LineParser implements ProtocolParser {
 			}
 			this.#answer = out.begin(0);
 			this.#answer.head(new MessageHead("answer", {}, []));
+			if (fault === "decodes at random") {
+				let asked = 0;
+				this.#answer.items({ size: (_bytes, at, to) => to - at, value: () => asked++ });
+			}
 			this.#left[1] = length;
 			if (fault === "points into the other direction") this.#request?.interim(new MessageHead("", {}, []), 0);
 			if (length === 0) this.#end(end + 1);

@@ -3,12 +3,13 @@ import type {
 	AttributeValue,
 	Direction,
 	HeaderList,
+	ItemDecoder,
 	MessageHead,
 	MessageWriter,
 	ParserOutput,
 } from "../../../core/index.js";
 import type { Clause } from "../contract.js";
-import { attributesProblem, headersProblem } from "../plain.js";
+import { attributesProblem, headersProblem, plainProblem } from "../plain.js";
 import type { Findings } from "./findings.js";
 import { WatchedWriter } from "./watched-writer.js";
 
@@ -160,6 +161,28 @@ export class WatchedOutput implements ParserOutput {
 		if (problem !== null) this.breach("head", `headers: ${problem}`);
 	}
 
+	/** The same decoder, asked twice each time: it must give the same, and change nothing. */
+	decoder(decoder: ItemDecoder): ItemDecoder {
+		return {
+			size: (bytes, at, to) => {
+				const size = decoder.size(bytes, at, to);
+				if (!Number.isInteger(size) || size < 0) this.breach("decoder", `size() returned ${size}`);
+				return size;
+			},
+			value: (bytes, at, to, index) => {
+				const before = Buffer.from(bytes.subarray(at, to));
+				const value = decoder.value(bytes, at, to, index);
+				const problem = plainProblem(value);
+				if (problem !== null) this.breach("plainValue", `value() gave ${problem}`);
+				const again = decoder.value(bytes, at, to, index);
+				if (JSON.stringify(value) !== JSON.stringify(again))
+					this.breach("decoder", `value() gave ${JSON.stringify(value)}, and then ${JSON.stringify(again)}`);
+				if (!before.equals(bytes.subarray(at, to))) this.breach("decoder", "value() changed the bytes");
+				return value;
+			},
+		};
+	}
+
 	ended(writer: WatchedWriter): void {
 		this.#open.delete(writer);
 	}
@@ -200,7 +223,7 @@ export class WatchedOutput implements ParserOutput {
 		return writer;
 	}
 
-	settle(outcome: "ok" | "error" | "aborted", tag?: number): boolean {
+	settle(outcome: "ok" | "error" | "aborted" | "partial", tag?: number): boolean {
 		this.#tag(tag, "settle");
 		return this.#within("settle").settle(outcome, tag);
 	}

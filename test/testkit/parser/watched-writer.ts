@@ -1,6 +1,7 @@
 import type {
 	Attributes,
 	HeaderList,
+	ItemDecoder,
 	MessageHead,
 	MessageWriter,
 	PartWriter,
@@ -54,6 +55,11 @@ class WatchedPayload<W extends PayloadWriter> implements PayloadWriter {
 		if (problem !== null) this.out.breach("plainValue", `item() got ${problem}`);
 		else freeze(value);
 		this.inner.item(value, bytes);
+	}
+
+	items(decoder: ItemDecoder): void {
+		this.out.speaking("items");
+		this.inner.items(this.out.decoder(decoder));
 	}
 
 	#only(kind: PayloadKind): void {
