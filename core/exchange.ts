@@ -47,6 +47,8 @@ export interface SubMessage {
 	readonly captured?: number;
 	readonly completeness?: Completeness;
 	readonly gaps?: readonly BodyGap[];
+	/** The coding that was undone for `data`. */
+	readonly decodedFrom?: string;
 }
 
 export interface ExchangeMessage {

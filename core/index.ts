@@ -1,5 +1,6 @@
 /** The public API: everything a plugin may import, and nothing else. */
 export { z } from "zod";
+export * from "./content.js";
 export * from "./errors.js";
 export * from "./events.js";
 export * from "./exchange.js";

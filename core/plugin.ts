@@ -3,6 +3,7 @@
  * pure: it validates nothing, opens nothing, starts nothing. The world is touched in `open` only.
  */
 import type { ZodType } from "zod";
+import type { ChildStream, ContentPlugin } from "./content.js";
 import type { CaptureEvent, Direction } from "./events.js";
 import type { Attributes, AttributeValue, Exchange, HeaderList } from "./exchange.js";
 import type { HeadJson } from "./wire/record-template.js";
@@ -134,6 +135,8 @@ export interface ParserPlugin {
 	 * all connections of one engine. The parser gets every byte from the place where detection began or the hand-over ended.
 	 */
 	create(context: ParserContext): ProtocolParser;
+	/** Set where it takes payloads of other protocols' messages. A parser that does nothing else spreads `payloadsOnly`. */
+	readonly content?: ContentPlugin;
 }
 
 export interface ParserContext {
@@ -147,6 +150,8 @@ export interface ParserContext {
 	 * the `parentId` of whatever this parser begins without a parent of its own.
 	 */
 	readonly parent: string | null;
+	/** Is there a parser for payloads of this media type (lower case, without parameters)? The answer never changes. */
+	takesContent(mediaType: string): boolean;
 }
 
 /** `data` returns it to hold this direction until the other one moves. */
@@ -257,6 +262,12 @@ export interface ParserOutput {
 	note(name: string, value: AttributeValue): void;
 	/** Adds to a counter of the connection as a whole (pings, window updates): what is not worth a record each. */
 	count(name: string, by?: number): void;
+	/**
+	 * A stream in both directions inside this connection (a tunnel, a WebSocket on HTTP/2), which another registered parser
+	 * will read. `tag` is its number here: the ordinal of what is begun in it without a tag. It holds what it is given until
+	 * `start`, up to the engine's carry limit. At most 1024 are open at once, four deep; what is beyond is opaque and counted.
+	 */
+	child(tag: number): ChildStream;
 }
 
 /** Plain data that JSON can say. It belongs to core from the call on and must not be changed. */
@@ -323,6 +334,14 @@ export interface MessageWriter extends PayloadWriter {
 	interim(head: MessageHead, index: number): void;
 	/** Content coding of the payload, as a comma-separated list in the order applied: `gzip`. */
 	contentEncoding(coding: string): void;
+	/**
+	 * Media type of the payload (lower case, without parameters), after `head` and before `body`: a registered parser that
+	 * takes such payloads (`ParserPlugin.content`) is given this one, and what it makes of it stands in its place. False: there
+	 * is none. Only worth a call where `ParserContext.takesContent` said so.
+	 */
+	contentType(mediaType: string): boolean;
+	/** The same by the name of the parser, where no media type tells. */
+	content(protocol: string): boolean;
 	trailers(headers: HeaderList): void;
 	/**
 	 * One message of a stream inside this one, beginning at byte `index` (gRPC, server-sent events, a result of several). Its
@@ -348,6 +367,17 @@ export interface MessageWriter extends PayloadWriter {
 export interface PartWriter extends PayloadWriter {
 	/** Adds attributes, over those of the same name. */
 	attributes(attributes: Attributes): void;
+	/** What its bytes mean is found out when somebody wants to know, and only where all of them are there. */
+	decodeWith(decoder: PartDecoder): void;
+}
+
+/** Turns the bytes of a part into plain data. May be shared by any number of parts; outlives the parser's call. */
+export interface PartDecoder {
+	/**
+	 * Null: they are not what they should be; the part shows its bytes. Pure; must not keep or change `bytes`. What it gives
+	 * is bounded by itself. `decodedFrom`: the coding that was undone for it.
+	 */
+	decode(bytes: Uint8Array): { readonly value: StructuredValue; readonly decodedFrom?: string } | null;
 }
 
 /**

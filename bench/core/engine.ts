@@ -1,6 +1,7 @@
 /**
  * What the engine and the JSON writer cost for one small exchange, without source, parser and disk:
  * `node dist/bench/core/engine.js`. The parser here takes each chunk as one message with a head that it has seen before.
+ * Processor time, garbage collection included: the clock on the wall tells what else the machine does.
  */
 import { Engine } from "../../core/engine/engine.js";
 import { type BytesEvent, type Exchange, MessageHead, type ParserPlugin, writeJson } from "../../core/index.js";
@@ -92,7 +93,7 @@ function run(write: boolean): number {
 	}
 	let nowUs = 1_700_000_000_000_000;
 	let ringAt = 0;
-	const started = process.hrtime.bigint();
+	const started = process.cpuUsage();
 	for (let done = 0; done < EXCHANGES; done += BATCH / 2) {
 		const batch: BytesEvent[] = [];
 		for (let i = 0; i < BATCH; i++) {
@@ -107,7 +108,8 @@ function run(write: boolean): number {
 		}
 		engine.ingest(source, batch, nowUs);
 	}
-	const ns = Number(process.hrtime.bigint() - started) / EXCHANGES;
+	const used = process.cpuUsage(started);
+	const ns = ((used.user + used.system) * 1000) / EXCHANGES;
 	if (engine.totals.exchanges < EXCHANGES || (write && written < EXCHANGES * 1000))
 		throw new Error("not all exchanges came out");
 	return ns;

@@ -58,6 +58,10 @@ class Nowhere implements ParserOutput, MessageWriter, PartWriter {
 	note(): void {}
 	count(): void {}
 
+	child(): never {
+		throw new Error("HTTP/1 has no streams");
+	}
+
 	settle(): boolean {
 		return false;
 	}
@@ -82,6 +86,15 @@ class Nowhere implements ParserOutput, MessageWriter, PartWriter {
 	bodyGap(): void {}
 	contentEncoding(): void {}
 	trailers(): void {}
+	decodeWith(): void {}
+
+	contentType(): boolean {
+		return false;
+	}
+
+	content(): boolean {
+		return false;
+	}
 
 	message(): this {
 		return this;
@@ -123,6 +136,7 @@ function measure(script: Script, exchanges: number, pieceBytes = Number.POSITIVE
 		shared,
 		handover: null,
 		parent: null,
+		takesContent: () => false,
 	};
 	const parsers: ProtocolParser[] = Array.from({ length: CONNECTIONS }, () => http1.create(context));
 	const out = new Nowhere();

@@ -9,6 +9,7 @@ const CELLS = 2;
 export class Pulse {
 	readonly memory: SharedArrayBuffer;
 	private readonly cells: Int32Array;
+	private current = 0;
 
 	constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(CELLS * Int32Array.BYTES_PER_ELEMENT)) {
 		this.memory = memory;
@@ -24,9 +25,15 @@ export class Pulse {
 		return Atomics.load(this.cells, BEAT);
 	}
 
-	/** Number of the parser that runs now, 0 for none. A plain store: it is on the hot path. */
-	enter(parser: number): void {
+	/**
+	 * Number of the parser that runs now, 0 for none; returns the one before, which may be one that carries it. A plain store:
+	 * it is on the hot path.
+	 */
+	enter(parser: number): number {
+		const before = this.current;
+		this.current = parser;
 		this.cells[PARSER] = parser;
+		return before;
 	}
 
 	get parser(): number {

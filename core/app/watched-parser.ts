@@ -1,4 +1,6 @@
+import type { ContentContext, ContentOutput, ContentParser, ContentPlugin } from "../content.js";
 import type { Direction } from "../events.js";
+import type { HeaderList } from "../exchange.js";
 import type { DetectHint, ParserContext, ParserOutput, ParserPlugin, ProtocolParser } from "../plugin.js";
 import type { Pulse } from "./pulse.js";
 
@@ -10,11 +12,11 @@ export function watchedParser(plugin: ParserPlugin, number: number, pulse: Pulse
 		protocol: plugin.protocol,
 		summary: plugin.summary,
 		detect: (client: Uint8Array, server: Uint8Array, hint: DetectHint) => {
-			pulse.enter(number);
+			const outer = pulse.enter(number);
 			try {
 				return plugin.detect(client, server, hint);
 			} finally {
-				pulse.enter(0);
+				pulse.enter(outer);
 			}
 		},
 		create: (context: ParserContext) => new WatchedParser(plugin.create(context), number, pulse),
@@ -23,7 +25,65 @@ export function watchedParser(plugin: ParserPlugin, number: number, pulse: Pulse
 		...watched,
 		...(plugin.readsOnly === true ? { readsOnly: true as const } : {}),
 		...(plugin.example === undefined ? {} : { example: plugin.example }),
+		...(plugin.content === undefined ? {} : { content: watchedContent(plugin.content, number, pulse) }),
 	};
+}
+
+function watchedContent(content: ContentPlugin, number: number, pulse: Pulse): ContentPlugin {
+	return {
+		mediaTypes: content.mediaTypes,
+		create: (context: ContentContext) => {
+			const parser = content.create(context);
+			return parser === null ? null : new WatchedContent(parser, number, pulse);
+		},
+	};
+}
+
+/** Called from inside another parser, which goes on afterwards. */
+class WatchedContent implements ContentParser {
+	private readonly parser: ContentParser;
+	private readonly number: number;
+	private readonly pulse: Pulse;
+
+	constructor(parser: ContentParser, number: number, pulse: Pulse) {
+		this.parser = parser;
+		this.number = number;
+		this.pulse = pulse;
+	}
+
+	start(out: ContentOutput): void {
+		this.watch(() => this.parser.start?.(out));
+	}
+
+	body(bytes: Uint8Array, from: number, to: number, out: ContentOutput): void {
+		const outer = this.pulse.enter(this.number);
+		try {
+			this.parser.body(bytes, from, to, out);
+		} finally {
+			this.pulse.enter(outer);
+		}
+	}
+
+	gap(length: number | null, out: ContentOutput): void {
+		this.watch(() => this.parser.gap(length, out));
+	}
+
+	trailers(headers: HeaderList, out: ContentOutput): void {
+		this.watch(() => this.parser.trailers?.(headers, out));
+	}
+
+	end(isWhole: boolean, out: ContentOutput): void {
+		this.watch(() => this.parser.end(isWhole, out));
+	}
+
+	private watch(call: () => void): void {
+		const outer = this.pulse.enter(this.number);
+		try {
+			call();
+		} finally {
+			this.pulse.enter(outer);
+		}
+	}
 }
 
 class WatchedParser implements ProtocolParser {
@@ -38,38 +98,38 @@ class WatchedParser implements ProtocolParser {
 	}
 
 	data(dir: Direction, bytes: Uint8Array, out: ParserOutput): number {
-		this.pulse.enter(this.number);
+		const outer = this.pulse.enter(this.number);
 		try {
 			return this.parser.data(dir, bytes, out);
 		} finally {
-			this.pulse.enter(0);
+			this.pulse.enter(outer);
 		}
 	}
 
 	gap(dir: Direction, length: number | null, out: ParserOutput): boolean {
-		this.pulse.enter(this.number);
+		const outer = this.pulse.enter(this.number);
 		try {
 			return this.parser.gap(dir, length, out);
 		} finally {
-			this.pulse.enter(0);
+			this.pulse.enter(outer);
 		}
 	}
 
 	resync(dir: Direction, bytes: Uint8Array): { readonly skip: number } | { readonly need: number } {
-		this.pulse.enter(this.number);
+		const outer = this.pulse.enter(this.number);
 		try {
 			return this.parser.resync(dir, bytes);
 		} finally {
-			this.pulse.enter(0);
+			this.pulse.enter(outer);
 		}
 	}
 
 	end(dir: Direction, how: "fin" | "reset" | "unknown", out: ParserOutput): void {
-		this.pulse.enter(this.number);
+		const outer = this.pulse.enter(this.number);
 		try {
 			this.parser.end(dir, how, out);
 		} finally {
-			this.pulse.enter(0);
+			this.pulse.enter(outer);
 		}
 	}
 }

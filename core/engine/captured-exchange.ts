@@ -19,7 +19,7 @@ export interface Sighting {
 export class CapturedExchange implements Exchange {
 	readonly schema = EXCHANGE_SCHEMA;
 	facts: ConnectionFacts;
-	readonly protocol: string;
+	protocol: string;
 	readonly kind: ExchangeKind;
 	idScope: "network" | "local";
 	parentId: string | null = null;

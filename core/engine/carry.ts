@@ -7,17 +7,24 @@ export class Carry {
 	#from = 0;
 	/** Pairs: stream position from which on, time. */
 	#marks: number[] = [];
+	/** What `Lane.shift` was for each mark; null: always 0. */
+	#shifts: number[] | null = null;
 
-	append(data: Uint8Array, offset: number, tsUs: number): void {
+	append(data: Uint8Array, offset: number, tsUs: number, shift = 0): void {
 		if (this.length === 0) {
 			this.offset = offset;
 			this.#from = 0;
 			this.#marks.length = 0;
+			this.#shifts = null;
 		}
 		const end = this.#from + this.length;
 		if (end + data.length > this.#buffer.length) this.#grow(data.length);
 		this.#buffer.set(data, this.#from + this.length);
 		this.length += data.length;
+		if (shift !== 0 || this.#shifts !== null) {
+			const shifts = (this.#shifts ??= Array.from({ length: this.#marks.length >> 1 }, () => 0));
+			shifts.push(shift);
+		}
 		this.#marks.push(offset, tsUs);
 	}
 
@@ -32,7 +39,10 @@ export class Carry {
 		const marks = this.#marks;
 		let passed = 0;
 		while (passed + 2 < marks.length && marks[passed + 2]! <= this.offset) passed += 2;
-		if (passed > 0) marks.splice(0, passed);
+		if (passed > 0) {
+			marks.splice(0, passed);
+			this.#shifts?.splice(0, passed >> 1);
+		}
 		if (this.length === 0) {
 			this.#from = 0;
 			if (this.#buffer.length > KEEP_BYTES) this.#buffer = EMPTY;
@@ -44,6 +54,21 @@ export class Carry {
 		let i = marks.length - 2;
 		while (i > 0 && marks[i]! > offset) i -= 2;
 		return marks[i + 1] ?? 0;
+	}
+
+	shiftAt(offset: number): number {
+		const shifts = this.#shifts;
+		if (shifts === null) return 0;
+		let i = shifts.length - 1;
+		while (i > 0 && this.#marks[i * 2]! > offset) i--;
+		return shifts[i] ?? 0;
+	}
+
+	/** Where the piece ends that byte `offset` came in, or the bytes. */
+	pieceEnd(offset: number): number {
+		const marks = this.#marks;
+		for (let i = 0; i < marks.length; i += 2) if (marks[i]! > offset) return marks[i]!;
+		return this.offset + this.length;
 	}
 
 	#grow(more: number): void {

@@ -3,6 +3,7 @@ import type { Attributes, Outcome } from "../exchange.js";
 import type { DetectHint, ParserPlugin, ProtocolParser } from "../plugin.js";
 import { WAIT } from "../plugin.js";
 import type { CapturedExchange } from "./captured-exchange.js";
+import { Children } from "./children.js";
 import { Detection } from "./detection.js";
 import type { ConnectionFacts, VantageFacts } from "./facts.js";
 import { Lane, type LaneOwner } from "./lane.js";
@@ -57,8 +58,35 @@ export class Conversation implements LaneOwner {
 		this.#engine = engine;
 		this.#owner = owner;
 		this.lanes = [new Lane(this, 0), new Lane(this, 1)];
-		this.#voice = new ParserVoice(engine, owner, this.lanes);
+		this.#voice = new ParserVoice(engine, owner, this.lanes, (voice) => new Children(engine, owner, voice, inside));
 		this.#detection = new Detection(engine.registry);
+	}
+
+	/** For one that is a logical stream inside another: it holds what comes until `startInside`. */
+	holdInside(carrier: ParserVoice, tag: number): void {
+		this.#voice.carrier = carrier;
+		this.#voice.tag = tag;
+		this.#detection = null;
+	}
+
+	/** Null: whoever detects it. */
+	startInside(protocol: string | null, hints: Attributes, parent: string | null): void {
+		if (this.#parser !== null || this.opaqueReason !== null) return;
+		const plugin = protocol === null ? null : this.#engine.registry.byProtocol(protocol);
+		this.#voice.parent = parent;
+		if (plugin !== null) {
+			for (const lane of this.lanes) lane.phase = lane.late ? "resync" : "parse";
+			this.#start(plugin, hints);
+		} else if (protocol !== null) this.#becomeOpaque(`handed-over:${protocol}`);
+		else {
+			this.#detection = new Detection(this.#engine.registry);
+			if (this.lanes[0].carry.length > 0 || this.lanes[1].carry.length > 0) this.#detect();
+		}
+	}
+
+	/** For the parser inside, as the carrying connection's parser is asked. */
+	get voice(): ParserVoice {
+		return this.#voice;
 	}
 
 	/** Of the parser that is at work, or was. */
@@ -72,15 +100,18 @@ export class Conversation implements LaneOwner {
 	}
 
 	get pendingCount(): number {
-		return this.#voice.pairing.waitingCount;
+		return this.#voice.pairing.waitingCount + (this.#voice.children?.pendingCount ?? 0);
 	}
 
 	/** When a held direction must go on; 0: none is held. */
 	get dueUs(): number {
 		const a = this.lanes[0].waitDeadlineUs;
 		const b = this.lanes[1].waitDeadlineUs;
-		if (a === 0) return b;
-		return b === 0 || a < b ? a : b;
+		const own = a === 0 || (b !== 0 && b < a) ? b : a;
+		const { children } = this.#voice;
+		if (children === null) return own;
+		const inside = children.dueUs;
+		return own === 0 || (inside !== 0 && inside < own) ? inside : own;
 	}
 
 	/** Neither direction begins at its first byte. */
@@ -129,6 +160,7 @@ export class Conversation implements LaneOwner {
 		}
 		if (lane.phase === "resync") {
 			this.#skip(lane, lane.carry.length);
+			this.#voice.children?.lost(lane.dir, tsUs);
 			return;
 		}
 		this.#voice.gapCause = cause;
@@ -144,10 +176,27 @@ export class Conversation implements LaneOwner {
 			this.#afterParser();
 		}
 		if (inside || lane.phase !== "parse") return;
+		this.#lost(lane, offset, tsUs);
+	}
+
+	/** A hole of which nobody knows how long it is: only in a logical stream. */
+	gapOfUnknownLength(lane: Lane, tsUs: number): void {
+		this.#proceed(lane);
+		if (lane.phase === "opaque") return;
+		if (lane.phase === "parse") this.#lost(lane, Math.max(0, lane.offset), tsUs);
+		else {
+			this.#messagesLost(lane);
+			this.#skip(lane, lane.carry.length);
+			lane.late = true;
+		}
+	}
+
+	#lost(lane: Lane, offset: number, tsUs: number): void {
 		this.#skip(lane, lane.carry.length);
 		lane.closeOpen(offset, tsUs, "partial");
 		lane.phase = "resync";
 		this.#messagesLost(lane);
+		this.#voice.children?.lost(lane.dir, tsUs);
 	}
 
 	#messagesLost(lane: Lane): void {
@@ -177,12 +226,17 @@ export class Conversation implements LaneOwner {
 		// who sent it stopped in the middle
 		const wasCut = how !== "unknown";
 		this.#voice.gapCause = wasCut ? "reset" : "missed";
+		this.#voice.children?.end(lane.dir, how, tsUs);
 		lane.closeOpen(Math.max(0, lane.offset), tsUs, wasCut ? "aborted" : "partial");
 	}
 
 	/** Nothing more will come: what still waits is emitted as it is. */
 	finish(tsUs: number): void {
 		for (const lane of this.lanes) this.end(lane, "unknown", tsUs);
+		this.#voice.children?.finish(tsUs);
+		const { carrier } = this.#voice;
+		const isUnread = this.lanes[0].carry.length > 0 || this.lanes[1].carry.length > 0;
+		if (carrier !== null && this.#parser === null && isUnread) this.#becomeOpaque("unknown-protocol");
 		this.#settleAll(this.lanes.some((lane) => lane.endedHow === "reset") ? "aborted" : "unanswered");
 	}
 
@@ -197,6 +251,7 @@ export class Conversation implements LaneOwner {
 	/** Lets time pass: held directions go on, old requests are given up. */
 	tick(nowUs: number): void {
 		for (const lane of this.lanes) if (lane.waitDeadlineUs !== 0 && lane.waitDeadlineUs <= nowUs) this.#proceed(lane);
+		this.#voice.children?.tick(nowUs);
 	}
 
 	/** Emits requests that have waited too long; their responses still pair with what stays behind. */
@@ -206,6 +261,7 @@ export class Conversation implements LaneOwner {
 			if (exchange.isDone || exchange.req === null || exchange.req.isOpen || exchange.req.endUs > before) continue;
 			this.#voice.done(exchange, "unanswered");
 		}
+		this.#voice.children?.age(nowUs);
 	}
 
 	/** Two copies of the stream positions `from` to `to` differed: neither can be trusted. */
@@ -215,6 +271,7 @@ export class Conversation implements LaneOwner {
 			...this.lanes.flatMap((lane) => lane.open.map((m) => m.exchange)),
 		])
 			markConflict(exchange, dir, from, to);
+		this.#voice.children?.conflict(dir, from, to);
 	}
 
 	// ------------------------------------------------------------------------------------------------------ inside
@@ -272,7 +329,7 @@ export class Conversation implements LaneOwner {
 	}
 
 	#keep(lane: Lane, data: Uint8Array, offset: number, tsUs: number): void {
-		lane.carry.append(data, offset, tsUs);
+		lane.carry.append(data, offset, tsUs, lane.shift);
 		if (lane.carry.length > this.#engine.options.maxCarryBytes) this.#becomeOpaque("carry-limit");
 	}
 
@@ -352,7 +409,9 @@ export class Conversation implements LaneOwner {
 		this.#plugin = plugin;
 		const shared = this.#engine.registry.sharedOf(plugin);
 		try {
-			this.#parser = plugin.create({ hint: this.#owner.hint(late), shared, handover, parent });
+			const { registry } = this.#engine;
+			const takesContent = (mediaType: string): boolean => registry.byMediaType(mediaType) !== null;
+			this.#parser = plugin.create({ hint: this.#owner.hint(late), shared, handover, parent, takesContent });
 		} catch (error) {
 			this.#failed(error);
 			return;
@@ -391,9 +450,11 @@ export class Conversation implements LaneOwner {
 			return;
 		}
 		voice.gapCause = "parse-resync";
+		voice.children?.finish(this.#engine.nowUs);
 		for (const lane of this.lanes) {
 			lane.waitDeadlineUs = 0;
-			lane.closeOpen(voice.positionOf(lane.dir), null, "partial");
+			const shift = voice.shiftOf(lane.dir);
+			lane.closeOpen(voice.positionOf(lane.dir) - shift, null, "partial", shift);
 		}
 		this.#settleAll("unanswered");
 		voice.parent = parent;
@@ -421,7 +482,13 @@ export class Conversation implements LaneOwner {
 	#becomeOpaque(reason: string): void {
 		if (this.opaqueReason !== null) return;
 		this.opaqueReason = reason;
-		this.#engine.totals.connectionsOpaque++;
+		const { carrier, children } = this.#voice;
+		if (carrier === null) this.#engine.totals.connectionsOpaque++;
+		else {
+			this.#engine.totals.streamsOpaque++;
+			carrier.count(`polytap.streams_opaque.${reason}`);
+		}
+		children?.finish(this.#engine.nowUs);
 		this.#parser = null;
 		this.#detection = null;
 		this.#voice.gapCause = "parse-resync";
@@ -429,11 +496,14 @@ export class Conversation implements LaneOwner {
 			lane.phase = "opaque";
 			lane.waitDeadlineUs = 0;
 			this.#engine.totals.bytesOpaque += lane.carry.length;
+			carrier?.count("polytap.streams_opaque.bytes", lane.carry.length);
 			lane.carry.consume(lane.carry.length);
 			lane.closeOpen(lane.offset, null, "partial");
 		}
 	}
 }
+
+const inside = (engine: EngineContext, owner: ConversationOwner): Conversation => new Conversation(engine, owner);
 
 export function markConflict(exchange: CapturedExchange, dir: Direction, from: number, to: number): void {
 	const message = dir === 0 ? exchange.req : exchange.res;

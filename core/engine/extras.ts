@@ -1,5 +1,6 @@
 import type { SubMessage } from "../exchange.js";
 import type { ItemDecoder } from "../plugin.js";
+import type { Content } from "./content.js";
 import type { Items } from "./items.js";
 import type { Part } from "./part.js";
 
@@ -8,9 +9,11 @@ export class Extras {
 	items: Items | null = null;
 	/** Makes values of the payload's bytes; null: they are none. */
 	decoder: ItemDecoder | null = null;
-	/** Bytes on the wire where positions do not tell them; -1: they do. */
-	wireBytes = -1;
 	parts: Part[] | null = null;
+	/** Who reads the payload; null: nobody, it is a body. */
+	reader: Content | null = null;
+	/** Bytes between its first and last position that belong to others: it lies in a logical stream. */
+	skew = 0;
 	/** Payload bytes of all parts together that may still be kept. */
 	readonly budget: { left: number };
 

@@ -26,6 +26,8 @@ export class Lane implements StreamReader {
 	readonly open: Message[] = [];
 	/** Position after the last byte that was delivered or found missing; -1: nothing was. */
 	offset = -1;
+	/** From positions of this lane to those of the connection that carries it; 0 for a connection's own. */
+	shift = 0;
 	flags: string[] | null = null;
 	recent: RecentBytes | null = null;
 	readonly #owner: LaneOwner;
@@ -45,10 +47,10 @@ export class Lane implements StreamReader {
 	}
 
 	/** Ends what is open as incomplete; `tsUs` null: when its last byte came. */
-	closeOpen(offset: number, tsUs: number | null, outcome: "aborted" | "partial"): void {
+	closeOpen(offset: number, tsUs: number | null, outcome: "aborted" | "partial", shift = this.shift): void {
 		for (const message of [...this.open]) {
 			message.bodyGap(null);
-			message.close(offset, tsUs ?? message.endUs, outcome);
+			message.close(offset + shift, tsUs ?? message.endUs, outcome, shift);
 		}
 	}
 }

@@ -1,8 +1,9 @@
 import type { Direction, GapCause } from "../events.js";
 import type { Attributes, Body, ExchangeMessage, HeaderList, Interim } from "../exchange.js";
-import type { ItemDecoder, MessageHead, MessageWriter, PartWriter, StructuredValue } from "../plugin.js";
+import type { ItemDecoder, MessageHead, MessageWriter, ParserPlugin, PartWriter, StructuredValue } from "../plugin.js";
 import { formatTime } from "../wire/time.js";
 import type { CapturedExchange } from "./captured-exchange.js";
+import { Content } from "./content.js";
 import { decodedBody } from "./decoded-items.js";
 import { Extras } from "./extras.js";
 import { Items } from "./items.js";
@@ -21,6 +22,19 @@ export interface MessageContext {
 	messageFinished(message: Message): void;
 	/** Where the direction stands that is not the one being parsed. */
 	positionOf(dir: Direction): number;
+	/** The position of byte `index` in its own stream, and how far that of byte `index - 1` is from the connection's. */
+	positionBefore(index: number): number;
+	shiftBefore(index: number): number;
+	shiftOf(dir: Direction): number;
+	/** Who takes payloads of that type; null: nobody. */
+	contentPlugin(mediaType: string): ParserPlugin | null;
+	pluginOf(protocol: string): ParserPlugin | null;
+	sharedOf(plugin: ParserPlugin): Map<string, unknown>;
+	contentFailed(plugin: ParserPlugin, error: unknown): void;
+	/** Indexes mean positions that are so many further, until they are moved back. */
+	moveBase(by: number): void;
+	/** A record of its own that lies inside the payload of a message. */
+	beginInside(message: Message, index: number, protocol: string): Message;
 }
 
 /** Messages of a stream that one message keeps; what follows is flagged, not kept. */
@@ -44,6 +58,8 @@ export class Message implements MessageWriter {
 	trailerList: HeaderList = NO_HEADERS;
 	interims: Interim[] | null = null;
 	extras: Extras | null = null;
+	/** Bytes on the wire where positions do not tell them; -1: they do. */
+	wire = -1;
 	#context: MessageContext | null;
 	#view: ExchangeMessage | null = null;
 
@@ -79,6 +95,12 @@ export class Message implements MessageWriter {
 	}
 
 	body(bytes: Uint8Array, from: number, to: number, index = from): void {
+		const reader = this.extras?.reader ?? null;
+		if (reader === null || !reader.read(bytes, from, to, index)) this.keep(bytes, from, to, index);
+	}
+
+	/** For the engine: the bytes are the body's, whoever read them. */
+	keep(bytes: Uint8Array, from: number, to: number, index: number): void {
 		const context = this.#context;
 		if (context === null || from >= to) return;
 		const payload = (this.payload ??= new Payload(context.slabs));
@@ -86,6 +108,12 @@ export class Message implements MessageWriter {
 	}
 
 	bodyGap(length: number | null): void {
+		const reader = this.extras?.reader ?? null;
+		if (reader === null || !reader.gap(length)) this.keepGap(length);
+	}
+
+	/** For the engine, as `keep`. */
+	keepGap(length: number | null): void {
 		const context = this.#context;
 		if (context !== null) this.#missing(context, length, context.gapCause);
 	}
@@ -109,18 +137,26 @@ export class Message implements MessageWriter {
 	}
 
 	wireBytes(count: number): void {
-		const context = this.#context;
-		if (context === null) return;
-		const extras = this.#extras(context);
-		extras.wireBytes = Math.max(0, extras.wireBytes) + count;
+		if (this.#context !== null) this.wire = this.wire < 0 ? count : this.wire + count;
 	}
 
 	contentEncoding(coding: string): void {
 		this.coding = coding;
 	}
 
+	contentType(mediaType: string): boolean {
+		const plugin = this.#context?.contentPlugin(mediaType) ?? null;
+		return plugin !== null && this.#readWith(plugin, mediaType);
+	}
+
+	content(protocol: string): boolean {
+		const plugin = this.#context?.pluginOf(protocol) ?? null;
+		return plugin !== null && this.#readWith(plugin, "");
+	}
+
 	trailers(headers: HeaderList): void {
 		this.trailerList = headers;
+		if (this.#context !== null) this.extras?.reader?.readTrailers(headers);
 	}
 
 	message(index: number, attributes: Attributes): PartWriter {
@@ -144,34 +180,37 @@ export class Message implements MessageWriter {
 	finish(index: number, outcome: "ok" | "error" | "aborted"): void {
 		const context = this.#context;
 		if (context === null) return;
-		this.close(context.offsetAt(index), index > 0 ? context.timeAt(index - 1) : context.timeAt(0), outcome);
+		const shift = context.shiftBefore(index);
+		const endUs = index > 0 ? context.timeAt(index - 1) : context.timeAt(0);
+		this.close(context.positionBefore(index) + shift, endUs, outcome, shift);
 	}
 
 	abandon(outcome: "ok" | "error" | "aborted"): void {
 		const context = this.#context;
 		if (context === null) return;
-		this.close(Math.max(this.startOffset, context.positionOf(this.dir)), context.timeAt(0), outcome);
+		const { dir } = this;
+		const end = Math.max(this.startOffset, context.positionOf(dir));
+		this.close(end, context.timeAt(0), outcome, context.shiftOf(dir));
 	}
 
 	get id(): string {
 		return this.exchange.id;
 	}
 
-	/** For the engine: ends the message at a stream position. */
-	close(endOffset: number, endUs: number, outcome: "ok" | "error" | "aborted" | "partial"): void {
+	/** For the engine: ends the message at a stream position; `shift` is that of the last byte. */
+	close(endOffset: number, endUs: number, outcome: "ok" | "error" | "aborted" | "partial", shift: number): void {
 		const context = this.#context;
 		if (context === null) return;
+		this.outcome = outcome;
+		if (this.extras !== null) this.#endExtras(this.extras, shift);
 		this.#context = null;
 		this.endOffset = endOffset;
 		if (endUs > this.endUs) this.endUs = endUs;
-		this.outcome = outcome;
-		this.extras?.closeParts();
 		context.messageFinished(this);
 	}
 
 	get bytes(): number {
-		const { extras } = this;
-		return extras !== null && extras.wireBytes >= 0 ? extras.wireBytes : this.endOffset - this.startOffset;
+		return this.wire >= 0 ? this.wire : this.endOffset - this.startOffset - (this.extras?.skew ?? 0);
 	}
 
 	/** The plain form. Made once, and only where somebody asks for it. */
@@ -213,6 +252,31 @@ export class Message implements MessageWriter {
 		this.extras?.release();
 	}
 
+	#readWith(plugin: ParserPlugin, mediaType: string): boolean {
+		const context = this.#context;
+		if (context === null || this.extras?.reader != null || plugin.content === undefined) return false;
+		const reader = new Content(plugin, this, context);
+		if (!reader.start(mediaType)) return false;
+		this.#extras(context).reader = reader;
+		return true;
+	}
+
+	#endExtras(extras: Extras, shift: number): void {
+		const { reader } = extras;
+		if (reader !== null) {
+			const isWhole = this.outcome === "ok" || this.outcome === "error";
+			reader.end(isWhole);
+			if (isWhole && reader.wantedOutcome !== null) this.outcome = reader.wantedOutcome;
+		}
+		extras.skew += shift;
+		extras.closeParts();
+	}
+
+	/** For the engine: it lies in a logical stream, whose bytes do not follow each other on the wire. */
+	startInside(shift: number): void {
+		if (this.#context !== null) this.#extras(this.#context).skew = -shift;
+	}
+
 	#extras(context: MessageContext): Extras {
 		this.extras ??= new Extras(context.maxBodyBytes);
 		return this.extras;
@@ -233,6 +297,7 @@ const NO_PART: PartWriter = {
 	secret: () => {},
 	item: () => {},
 	items: () => {},
+	decodeWith: () => {},
 };
 
 const NO_HEADERS: HeaderList = [];

@@ -1,7 +1,9 @@
+import type { ChildStream } from "../content.js";
 import type { Direction, GapCause } from "../events.js";
 import type { Attributes, AttributeValue, ExchangeKind, Outcome } from "../exchange.js";
-import type { MessageHead, MessageWriter, ParserOutput } from "../plugin.js";
+import type { MessageHead, MessageWriter, ParserOutput, ParserPlugin } from "../plugin.js";
 import { CapturedExchange } from "./captured-exchange.js";
+import type { Children } from "./children.js";
 import { ConnectionNotes } from "./connection-notes.js";
 import type { ConversationOwner, EngineContext } from "./conversation.js";
 import type { Lane } from "./lane.js";
@@ -25,22 +27,37 @@ export class ParserVoice implements ParserOutput, MessageContext {
 	protocol: string | null = null;
 	/** Parent of what is begun without one of its own. */
 	parent: string | null = null;
+	/** Ordinal of what is begun without a tag. */
+	tag = 0;
 	/** What the parser wants to happen after its call; null: nothing. */
 	wantedHandover: Handover | null = null;
 	wantedEnd: string | null = null;
 	readonly pairing = new Pairing();
 	notes: ConnectionNotes | null = null;
+	/** Logical streams inside; null: there were none. */
+	children: Children | null = null;
+	/** Of the connection that carries this one, where this is a logical stream. */
+	carrier: ParserVoice | null = null;
 	readonly #engine: EngineContext;
 	readonly #owner: ConversationOwner;
+	readonly #makeChildren: (voice: ParserVoice) => Children;
 	// what the parser is being shown
 	#lane: Lane;
 	#base = 0;
 	#tsUs = 0;
 	#fromCarry = false;
+	/** The last record that was begun inside a payload. */
+	#inside: CapturedExchange | null = null;
 
-	constructor(engine: EngineContext, owner: ConversationOwner, lanes: readonly [Lane, Lane]) {
+	constructor(
+		engine: EngineContext,
+		owner: ConversationOwner,
+		lanes: readonly [Lane, Lane],
+		makeChildren: (voice: ParserVoice) => Children,
+	) {
 		this.#engine = engine;
 		this.#owner = owner;
+		this.#makeChildren = makeChildren;
 		this.lanes = lanes;
 		this.#lane = lanes[0];
 	}
@@ -59,7 +76,8 @@ export class ParserVoice implements ParserOutput, MessageContext {
 		exchange.outcome = outcome;
 		if (exchange.req?.isOpen) {
 			exchange.req.bodyGap(null);
-			exchange.req.close(this.lanes[0].offset, exchange.req.endUs, "partial");
+			const { offset, shift } = this.lanes[0];
+			exchange.req.close(offset + shift, exchange.req.endUs, "partial", shift);
 		}
 		this.#owner.exchangeDone(exchange);
 	}
@@ -76,7 +94,53 @@ export class ParserVoice implements ParserOutput, MessageContext {
 
 	positionOf(dir: Direction): number {
 		const { carry, offset } = this.lanes[dir];
-		return carry.length > 0 ? carry.offset : offset;
+		return (carry.length > 0 ? carry.offset : offset) + this.shiftOf(dir);
+	}
+
+	shiftOf(dir: Direction): number {
+		const { carry, shift } = this.lanes[dir];
+		return carry.length > 0 ? carry.shiftAt(carry.offset) : shift;
+	}
+
+	shiftBefore(index: number): number {
+		if (this.carrier === null) return 0;
+		return this.#fromCarry ? this.#lane.carry.shiftAt(this.#base + (index > 0 ? index - 1 : 0)) : this.#lane.shift;
+	}
+
+	contentPlugin(mediaType: string): ParserPlugin | null {
+		return this.#engine.registry.byMediaType(mediaType);
+	}
+
+	pluginOf(protocol: string): ParserPlugin | null {
+		return this.#engine.registry.byProtocol(protocol);
+	}
+
+	sharedOf(plugin: ParserPlugin): Map<string, unknown> {
+		return this.#engine.registry.sharedOf(plugin);
+	}
+
+	contentFailed(plugin: ParserPlugin, error: unknown): void {
+		this.#engine.totals.parserFailures++;
+		this.#engine.registry.failed(plugin, error);
+	}
+
+	moveBase(by: number): void {
+		this.#base += by;
+	}
+
+	beginInside({ dir, exchange: outer }: Message, index: number, protocol: string): Message {
+		const offset = this.offsetAt(index);
+		const exchange = this.#exchange("message", dir, offset, undefined, protocol);
+		exchange.parentId = outer.id;
+		// several may come out of the same byte of something compressed
+		while (
+			this.#inside !== null &&
+			exchange.sequence === this.#inside.sequence &&
+			exchange.ordinal <= this.#inside.ordinal
+		)
+			exchange.ordinal = this.#inside.ordinal + 1;
+		this.#inside = exchange;
+		return this.#open(exchange, dir, index, offset, this.timeAt(index));
 	}
 
 	messageFinished(message: Message): void {
@@ -91,10 +155,28 @@ export class ParserVoice implements ParserOutput, MessageContext {
 		else if (exchange.settled !== null && res === null) this.done(exchange, exchange.settled);
 	}
 
+	// -------------------------------------------------------------------------------------- for logical streams inside
+
+	/** Direction of the call. */
+	get dir(): Direction {
+		return this.#lane.dir;
+	}
+
+	/** From there on the bytes came at another time, or lie elsewhere; at most `to`. */
+	pieceEnd(index: number, to: number): number {
+		return this.#fromCarry ? Math.min(to, this.#lane.carry.pieceEnd(this.#base + index) - this.#base) : to;
+	}
+
 	// --------------------------------------------------------------------------------------------- for the parser
 
-	offsetAt(index: number): number {
+	positionBefore(index: number): number {
 		return this.#base + index;
+	}
+
+	offsetAt(index: number): number {
+		const offset = this.#base + index;
+		if (this.carrier === null) return offset;
+		return offset + (this.#fromCarry ? this.#lane.carry.shiftAt(offset) : this.#lane.shift);
 	}
 
 	timeAt(index: number): number {
@@ -112,7 +194,7 @@ export class ParserVoice implements ParserOutput, MessageContext {
 		parent: string | null = this.parent,
 	): MessageWriter {
 		const { dir } = this.#lane;
-		const offset = this.#base + index;
+		const offset = this.offsetAt(index);
 		const tsUs = this.timeAt(index);
 		const answered = dir === 1 && kind === "exchange" ? this.#peek(index, tag) : null;
 		let exchange: CapturedExchange;
@@ -133,11 +215,8 @@ export class ParserVoice implements ParserOutput, MessageContext {
 				if (this.pairing.waitingCount > this.#engine.options.maxPending) this.#evictPending();
 			}
 		}
-		const message = new Message(exchange, dir, offset, tsUs, this);
-		if (dir === 0) exchange.req = message;
-		else exchange.res = message;
+		const message = this.#open(exchange, dir, index, offset, tsUs);
 		const lane = this.#lane;
-		lane.open.push(message);
 		if (lane.flags !== null) {
 			for (const flag of lane.flags) exchange.addFlag(flag);
 			lane.flags = null;
@@ -169,24 +248,52 @@ export class ParserVoice implements ParserOutput, MessageContext {
 		else (this.#lane.flags ??= []).push(name);
 	}
 
+	child(tag: number): ChildStream {
+		this.children ??= this.#makeChildren(this);
+		return this.children.open(tag);
+	}
+
 	note(name: string, value: AttributeValue): void {
+		if (this.carrier !== null) {
+			this.carrier.note(name, value);
+			return;
+		}
 		this.notes ??= new ConnectionNotes();
 		this.notes.set(name, value);
 	}
 
 	count(name: string, by = 1): void {
+		if (this.carrier !== null) {
+			this.carrier.count(name, by);
+			return;
+		}
 		this.notes ??= new ConnectionNotes();
 		this.notes.count(name, by);
 	}
 
 	// ------------------------------------------------------------------------------------------------------ inside
 
-	#exchange(kind: ExchangeKind, dir: Direction, offset: number, tag: number | undefined): CapturedExchange {
+	#open(exchange: CapturedExchange, dir: Direction, index: number, offset: number, tsUs: number): Message {
+		const message = new Message(exchange, dir, offset, tsUs, this);
+		if (dir === 0) exchange.req = message;
+		else exchange.res = message;
+		if (this.carrier !== null) message.startInside(offset - this.#base - index);
+		this.#lane.open.push(message);
+		return message;
+	}
+
+	#exchange(
+		kind: ExchangeKind,
+		dir: Direction,
+		offset: number,
+		tag: number | undefined,
+		protocol: string = this.protocol ?? "raw",
+	): CapturedExchange {
 		const { facts, bases, primary } = this.#owner;
 		// the parser's own count would differ from observer to observer
-		const ordinal = (tag === undefined || tag < 0 ? 0 : tag) + (dir === 1 ? RESPONSE_ORDINAL : 0);
+		const ordinal = (tag === undefined || tag < 0 ? this.tag : tag) + (dir === 1 ? RESPONSE_ORDINAL : 0);
 		const scope = bases === null ? "local" : "network";
-		const exchange = new CapturedExchange(facts, this.protocol ?? "raw", kind, scope, ordinal, primary);
+		const exchange = new CapturedExchange(facts, protocol, kind, scope, ordinal, primary);
 		exchange.sequence = (offset + (bases === null ? 0 : bases[dir])) >>> 0;
 		return exchange;
 	}

@@ -1,5 +1,5 @@
 import type { Attributes, SubMessage } from "../exchange.js";
-import type { ItemDecoder, PartWriter, StructuredValue } from "../plugin.js";
+import type { ItemDecoder, PartDecoder, PartWriter, StructuredValue } from "../plugin.js";
 import { formatTime } from "../wire/time.js";
 import { decodedBody } from "./decoded-items.js";
 import { Items } from "./items.js";
@@ -12,6 +12,9 @@ export class Part implements PartWriter {
 	itemList: Items | null = null;
 	#decoder: ItemDecoder | null = null;
 	#attributes: Attributes;
+	#partDecoder: PartDecoder | null = null;
+	/** What the decoder made of it; undefined: nobody asked yet. */
+	#decoded: ReturnType<PartDecoder["decode"]> | undefined = undefined;
 	readonly #startUs: number;
 	/** Null once the message that it belongs to is over. */
 	#context: MessageContext | null;
@@ -27,6 +30,10 @@ export class Part implements PartWriter {
 
 	attributes(attributes: Attributes): void {
 		if (this.#context !== null) this.#attributes = { ...this.#attributes, ...attributes };
+	}
+
+	decodeWith(decoder: PartDecoder): void {
+		if (this.#context !== null) this.#partDecoder = decoder;
 	}
 
 	body(bytes: Uint8Array, from: number, to: number, index = from): void {
@@ -80,16 +87,34 @@ export class Part implements PartWriter {
 	}
 
 	view(): SubMessage {
+		const at = formatTime(this.#startUs);
+		const attributes = this.#attributes;
+		const decoded = this.#decode();
+		if (decoded !== null) {
+			const { value, decodedFrom } = decoded;
+			const bytes = this.payload?.bytes ?? 0;
+			const from = decodedFrom === undefined ? {} : { decodedFrom };
+			return { at, bytes, attributes, encoding: "json", data: value, ...from };
+		}
 		const body = this.itemList?.view() ?? decodedBody(this.payload, this.#decoder, null);
 		const { bytes, captured, completeness, gaps, encoding, data } = body;
-		return {
-			at: formatTime(this.#startUs),
-			bytes,
-			attributes: this.#attributes,
-			encoding,
-			data,
-			...(completeness === "complete" ? {} : { captured, completeness, gaps }),
-		};
+		const missing = completeness === "complete" ? {} : { captured, completeness, gaps };
+		return { at, bytes, attributes, encoding, data, ...missing };
+	}
+
+	#decode(): ReturnType<PartDecoder["decode"]> {
+		const { payload } = this;
+		if (this.#partDecoder === null || this.itemList !== null || (payload !== null && payload.gaps !== null))
+			return null;
+		if (this.#decoded === undefined) {
+			try {
+				this.#decoded = this.#partDecoder.decode(payload?.contiguous() ?? NOTHING);
+			} catch {
+				// a decoder's bug must not cost the record; the bytes are shown as they are
+				this.#decoded = null;
+			}
+		}
+		return this.#decoded;
 	}
 
 	release(): void {
@@ -97,3 +122,5 @@ export class Part implements PartWriter {
 		this.itemList?.release();
 	}
 }
+
+const NOTHING = new Uint8Array(0);

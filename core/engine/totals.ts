@@ -19,6 +19,8 @@ export class EngineTotals {
 	connectionsClosed = 0;
 	connectionsEvicted = 0;
 	connectionsOpaque = 0;
+	/** Logical streams inside connections. */
+	streamsOpaque = 0;
 	pendingEvicted = 0;
 	parserFailures = 0;
 	lossEvents = 0;
@@ -53,6 +55,7 @@ export class EngineTotals {
 			connections_closed: this.connectionsClosed,
 			connections_evicted: this.connectionsEvicted,
 			connections_opaque: this.connectionsOpaque,
+			streams_opaque: this.streamsOpaque,
 			pending_evicted: this.pendingEvicted,
 			parser_failures: this.parserFailures,
 			loss_events: this.lossEvents,

@@ -116,7 +116,7 @@ function bodyOf(body: shape.Body = {}): Body {
 }
 
 function subMessageOf(message: shape.SubMessage): SubMessage {
-	const { at = 0, bytes = 0, attributes, encoding, captured, completeness, gaps } = message;
+	const { at = 0, bytes = 0, attributes, encoding, captured, completeness, gaps, decodedFrom } = message;
 	return {
 		at: formatTime(at),
 		bytes,
@@ -126,6 +126,7 @@ function subMessageOf(message: shape.SubMessage): SubMessage {
 		...(captured === undefined ? {} : { captured }),
 		...(completeness === undefined ? {} : { completeness: word("Completeness", completeness) }),
 		...(gaps === undefined ? {} : { gaps: gapsOf(gaps.items) }),
+		...(decodedFrom === undefined ? {} : { decodedFrom }),
 	};
 }
 

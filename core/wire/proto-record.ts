@@ -158,6 +158,7 @@ function putSubMessage(out: Buffer, at: number, message: SubMessage): number {
 		end = putGaps(out, open(out, start, TAG.SUB_MESSAGE_GAPS, SMALL), TAG.GAPS_ITEMS, message.gaps);
 		end = close(out, start, SMALL, end);
 	}
+	if (message.decodedFrom !== undefined) end = putString(out, end, TAG.SUB_MESSAGE_DECODED_FROM, message.decodedFrom);
 	return close(out, at, expected, end);
 }
 

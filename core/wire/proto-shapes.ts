@@ -105,6 +105,7 @@ export interface SubMessage extends Data {
 	readonly captured?: number;
 	readonly completeness?: number;
 	readonly gaps?: { readonly items?: readonly Gap[] };
+	readonly decodedFrom?: string;
 }
 
 export interface Gap {

@@ -13,16 +13,21 @@ export function factsOf(
 	status: number,
 	isOldVersion: boolean,
 	oddities: readonly string[],
+	takesContent: (mediaType: string) => boolean,
 ): Facts {
 	let lengths: string | null = null;
 	let transfer: string | null = null;
 	let content: string | null = null;
 	let upgrade: string | null = null;
+	let type: string | null = null;
 	for (const [name, value] of headers) {
 		// the length first: most names need no comparison
 		switch (name.length) {
 			case 7:
 				if (name.toLowerCase() === "upgrade") upgrade = joined(upgrade, value);
+				break;
+			case 12:
+				if (type === null && name.toLowerCase() === "content-type") type = essence(value);
 				break;
 			case 14:
 				if (name.toLowerCase() === "content-length") lengths = joined(lengths, value);
@@ -66,9 +71,16 @@ export function factsOf(
 		framing,
 		length: framing === Framing.length ? length : 0,
 		coding,
+		mediaType: type !== null && takesContent(type) ? type : null,
 		upgrade: upgrade === null ? null : (tokens(upgrade)[0] ?? null),
 		flags: smuggling && !oddities.includes(SMUGGLING) ? [...oddities, SMUGGLING] : oddities,
 	};
+}
+
+/** A media type without its parameters. */
+function essence(value: string): string {
+	const end = value.indexOf(";");
+	return (end < 0 ? value : value.slice(0, end)).trim().toLowerCase();
 }
 
 const DIGITS = /^\d{1,16}$/;

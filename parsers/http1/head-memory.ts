@@ -32,6 +32,11 @@ export class HeadMemory {
 	readonly #requests = new Slots<SeenHead>();
 	readonly #responses = new Slots<SeenHead>();
 	readonly #fields = new Slots<SeenFields>();
+	readonly #takesContent: (mediaType: string) => boolean;
+
+	constructor(takesContent: (mediaType: string) => boolean) {
+		this.#takesContent = takesContent;
+	}
 
 	/** Does `bytes` go on at `at` with exactly the bytes of `seen`? */
 	repeats(seen: SeenHead, bytes: Uint8Array, at: number): boolean {
@@ -56,7 +61,7 @@ export class HeadMemory {
 		const fields = this.#recallFields(bytes, newline + 1, end);
 		if (fields === null) return { why: "too-many-headers" };
 		const startLine = this.#whole.toString("latin1", from, from + newline - at);
-		const head = parseHead(startLine, fields, isResponse);
+		const head = parseHead(startLine, fields, isResponse, this.#takesContent);
 		if ("why" in head) return head;
 		if (!isKept || !slots.comesAgain(this.#view, from, length))
 			return { head, length: Number.POSITIVE_INFINITY, view: EMPTY_VIEW };

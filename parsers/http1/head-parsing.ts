@@ -8,6 +8,7 @@ export function parseHead(
 	startLine: string,
 	fields: Fields,
 	isResponse: boolean,
+	takesContent: (mediaType: string) => boolean,
 ): Http1Head | { readonly why: string } {
 	const hasCr = startLine.charCodeAt(startLine.length - 1) === CR;
 	const line = hasCr ? startLine.slice(0, -1) : startLine;
@@ -16,7 +17,7 @@ export function parseHead(
 		const match = STATUS_LINE.exec(line);
 		if (match === null) return { why: "bad-status-line" };
 		const status = Number(match[2]);
-		const facts = factsOf(fields.block.list, status, match[1] === "0", oddities);
+		const facts = factsOf(fields.block.list, status, match[1] === "0", oddities, takesContent);
 		const attributes = { "http.response.status_code": status, "network.protocol.version": version(match[1]!) };
 		return new Http1Head(match[2]!, attributes, fields.block, "", status, facts);
 	}
@@ -27,7 +28,7 @@ export function parseHead(
 	if (!METHOD.test(method)) return { why: "bad-request-line" };
 	const target = line.slice(methodEnd + 1, match.index).trim();
 	if (target === "") return { why: "bad-request-line" };
-	const facts = factsOf(fields.block.list, 0, match[1] === "0", oddities);
+	const facts = factsOf(fields.block.list, 0, match[1] === "0", oddities, takesContent);
 	const { summary, attributes } = describe(method, target, version(match[1]!));
 	return new Http1Head(summary, attributes, fields.block, method, 0, facts);
 }

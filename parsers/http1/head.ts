@@ -11,6 +11,8 @@ export interface Facts {
 	readonly length: number;
 	/** Codings of the payload in the order applied, comma-separated; null: none. */
 	readonly coding: string | null;
+	/** Media type without parameters, lower case, where some parser takes such payloads; otherwise null. */
+	readonly mediaType: string | null;
 	/** First token of `Upgrade`, lower case; null: none. */
 	readonly upgrade: string | null;
 	readonly flags: readonly string[];
@@ -25,6 +27,7 @@ export class Http1Head extends MessageHead {
 	readonly framing: Framing;
 	readonly length: number;
 	readonly coding: string | null;
+	readonly mediaType: string | null;
 	readonly upgrade: string | null;
 	readonly flags: readonly string[];
 
@@ -42,6 +45,7 @@ export class Http1Head extends MessageHead {
 		this.framing = facts.framing;
 		this.length = facts.length;
 		this.coding = facts.coding;
+		this.mediaType = facts.mediaType;
 		this.upgrade = facts.upgrade;
 		this.flags = facts.flags;
 	}

@@ -40,7 +40,7 @@ export class Http1Parser implements ProtocolParser {
 	constructor(context: ParserContext) {
 		let memory = context.shared.get("heads");
 		if (!(memory instanceof HeadMemory)) {
-			memory = new HeadMemory();
+			memory = new HeadMemory(context.takesContent);
 			context.shared.set("heads", memory);
 		}
 		this.#memory = memory as HeadMemory;
@@ -201,6 +201,7 @@ export class Http1Parser implements ProtocolParser {
 	}
 
 	#startBody(lane: Lane, head: Http1Head, framing: Framing, end: number): void {
+		if (head.mediaType !== null) lane.writer?.contentType(head.mediaType);
 		if (framing === Framing.none) {
 			this.#finish(lane, end);
 			return;

@@ -92,6 +92,14 @@ class Writer implements MessageWriter {
 		if (this.isOpen) this.record.coding = coding;
 	}
 
+	contentType(): boolean {
+		return false;
+	}
+
+	content(): boolean {
+		return false;
+	}
+
 	trailers(headers: HeaderList): void {
 		if (this.isOpen) this.record.trailers = headers;
 	}
@@ -147,7 +155,7 @@ export class Recorder implements ParserOutput {
 
 	constructor(plugin: ParserPlugin, shared: Map<string, unknown>) {
 		const hint = { transport: "tcp", serverPort: 80, alpn: null, late: false } as const;
-		this.#parser = plugin.create({ hint, shared, handover: null, parent: null });
+		this.#parser = plugin.create({ hint, shared, handover: null, parent: null, takesContent: () => false });
 	}
 
 	/** The next bytes of a direction; `place` is where in their memory they lie. */
@@ -255,6 +263,10 @@ export class Recorder implements ParserOutput {
 
 	note(): void {}
 	count(): void {}
+
+	child(): never {
+		throw new Error("HTTP/1 has no streams");
+	}
 
 	handover(protocol: string | null): void {
 		this.over ??= `handover: ${protocol ?? "detect"}`;

@@ -55,9 +55,10 @@ const part: Required<SubMessage> = {
 	captured: 4,
 	completeness: "truncated",
 	gaps: [{ from: 4, to: 9, cause: "limit" }],
+	decodedFrom: "gzip",
 };
 
-const { captured: _c, completeness: _o, gaps: _g, ...wholePart } = part;
+const { captured: _c, completeness: _o, gaps: _g, decodedFrom: _d, ...wholePart } = part;
 
 const interim: Required<Interim> = {
 	at: "1969-12-31T23:59:59.999999Z",
