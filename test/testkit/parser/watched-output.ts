@@ -1,12 +1,14 @@
 import type {
 	Attributes,
 	AttributeValue,
+	ChildStream,
 	Direction,
 	HeaderList,
 	ItemDecoder,
 	MessageHead,
 	MessageWriter,
 	ParserOutput,
+	PartDecoder,
 } from "../../../core/index.js";
 import type { Clause } from "../contract.js";
 import { attributesProblem, headersProblem, plainProblem } from "../plain.js";
@@ -135,8 +137,7 @@ export class WatchedOutput implements ParserOutput {
 	bodyGap(length: number | null): void {
 		if (this.#call !== "gap") this.breach("bodyGap", `bodyGap() was called from ${this.#call}()`);
 		if (length !== null) this.size(length, "bodyGap");
-		this.#hasToldGap = true;
-		this.#missing = length === null || this.#missing === null ? null : this.#missing + length;
+		this.missing(length);
 	}
 
 	secret(length: number): void {
@@ -181,6 +182,28 @@ export class WatchedOutput implements ParserOutput {
 				return value;
 			},
 		};
+	}
+
+	partDecoder(decoder: PartDecoder): PartDecoder {
+		return {
+			decode: (bytes) => {
+				const before = Buffer.from(bytes);
+				const found = decoder.decode(bytes);
+				const problem = found === null ? null : plainProblem(found.value);
+				if (problem !== null) this.breach("plainValue", `decode() gave ${problem}`);
+				const again = decoder.decode(bytes);
+				if (JSON.stringify(found) !== JSON.stringify(again))
+					this.breach("decoder", "decode() gave another value the second time");
+				if (!before.equals(bytes)) this.breach("decoder", "decode() changed the bytes");
+				return found;
+			},
+		};
+	}
+
+	/** Missing bytes were told to whoever they belong to. */
+	missing(length: number | null): void {
+		this.#hasToldGap = true;
+		this.#missing = length === null || this.#missing === null ? null : this.#missing + length;
 	}
 
 	ended(writer: WatchedWriter): void {
@@ -253,6 +276,32 @@ export class WatchedOutput implements ParserOutput {
 	count(name: string, by?: number): void {
 		this.#note(name);
 		this.#within("count").count(name, by);
+	}
+
+	child(tag: number): ChildStream {
+		if (!(Number.isInteger(tag) && tag >= 0 && tag <= 0xffff_ffff)) this.breach("tags", `child() got the tag ${tag}`);
+		const inner = this.#within("child").child(tag);
+		return {
+			data: (bytes, from, to, index) => {
+				this.speaking("data");
+				this.payload(bytes, from, to, index);
+				inner.data(bytes, from, to, index);
+			},
+			gap: (length) => {
+				if (this.#call !== "gap") this.breach("bodyGap", `gap() of a stream was called from ${this.#call}()`);
+				this.missing(length);
+				inner.gap(length);
+			},
+			end: (dir, how) => {
+				this.speaking("end");
+				inner.end(dir, how);
+			},
+			start: (protocol, hints, parent) => {
+				this.speaking("start");
+				if (hints !== undefined) this.attributes(hints);
+				inner.start(protocol, hints, parent);
+			},
+		};
 	}
 
 	#note(name: string): void {

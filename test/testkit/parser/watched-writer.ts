@@ -4,6 +4,7 @@ import type {
 	ItemDecoder,
 	MessageHead,
 	MessageWriter,
+	PartDecoder,
 	PartWriter,
 	PayloadWriter,
 	StructuredValue,
@@ -74,6 +75,11 @@ class WatchedPart extends WatchedPayload<PartWriter> implements PartWriter {
 		this.out.attributes(attributes);
 		this.inner.attributes(attributes);
 	}
+
+	decodeWith(decoder: PartDecoder): void {
+		this.out.speaking("decodeWith");
+		this.inner.decodeWith(this.out.partDecoder(decoder));
+	}
 }
 
 export class WatchedWriter extends WatchedPayload<MessageWriter> implements MessageWriter {
@@ -99,6 +105,16 @@ export class WatchedWriter extends WatchedPayload<MessageWriter> implements Mess
 
 	contentEncoding(coding: string): void {
 		this.inner.contentEncoding(coding);
+	}
+
+	contentType(mediaType: string): boolean {
+		this.out.speaking("contentType");
+		return this.inner.contentType(mediaType);
+	}
+
+	content(protocol: string): boolean {
+		this.out.speaking("content");
+		return this.inner.content(protocol);
 	}
 
 	trailers(headers: HeaderList): void {
