@@ -313,7 +313,7 @@ export interface PayloadWriter {
 export interface ItemDecoder {
 	/** Bytes that the item takes which begins at `at`, its framing included; 0: the bytes up to `to` do not tell. */
 	size(bytes: Uint8Array, at: number, to: number): number;
-	/** The item that lies at `at` to `to`; `index`: how many came before it. It is left out (`parse-resync`) where this throws. */
+	/** The item that lies at `at` to `to`, the `index`th from 0. It is left out (`parse-resync`) where this throws. */
 	value(bytes: Uint8Array, at: number, to: number, index: number): StructuredValue;
 }
 

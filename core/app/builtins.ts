@@ -11,7 +11,10 @@ export const BUILTINS: PluginModules = {
 		{ name: "protobuf", module: here("../../sources/protobuf/index.js") },
 	],
 	/** In the order in which they are asked whether a connection is theirs. */
-	parsers: [{ name: "http/1.1", module: here("../../parsers/http1/index.js") }],
+	parsers: [
+		{ name: "http/1.1", module: here("../../parsers/http1/index.js") },
+		{ name: "postgresql", module: here("../../parsers/postgresql/index.js") },
+	],
 	sinks: [
 		{ name: "blackhole", module: here("../../sinks/blackhole/index.js") },
 		{ name: "console", module: here("../../sinks/console/index.js") },

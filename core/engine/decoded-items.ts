@@ -26,12 +26,12 @@ export function decodedBody(payload: Payload | null, decoder: ItemDecoder | null
 	};
 	let captured = 0;
 	let at = 0;
-	while (at < payload.bytes && data.length < MAX_ITEMS) {
+	for (let index = 0; at < payload.bytes && data.length < MAX_ITEMS; index++) {
 		const size = reader.sizeAt(at, decoder);
 		if (size <= 0) break;
 		const end = at + size;
 		const bytes = end <= payload.bytes && reader.take(at, end) ? reader.bytes : null;
-		const value = bytes === null ? null : decodedValue(decoder, bytes, reader.from, reader.to, data.length);
+		const value = bytes === null ? null : decodedValue(decoder, bytes, reader.from, reader.to, index);
 		if (value === null) leaveOut(at, Math.min(end, payload.bytes), causeAt(payload, at));
 		else {
 			data.push(value.value);

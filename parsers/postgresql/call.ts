@@ -1,0 +1,57 @@
+import type { MessageWriter, Outcome, PartWriter, PayloadWriter } from "../../core/index.js";
+import type { Columns } from "./columns.js";
+import type { Sql } from "./sql.js";
+import type { Portal, Statement } from "./statements.js";
+
+export type CallKind = "startup" | "query" | "execute" | "parse" | "bind" | "describe" | "close" | "function_call";
+
+/** One exchange under way: a request, and what the server has said to it so far. */
+export class Call {
+	/** The parser's own count, below zero: it pairs request and response. */
+	readonly tag: number;
+	/** When its first byte came, microseconds. */
+	readonly startUs: number;
+	readonly request: MessageWriter;
+	/** The client may still add to it: data of a COPY, a password. */
+	isRequestOpen = true;
+	kind: CallKind = "close";
+	sql: Sql | null = null;
+	statement: Statement | null = null;
+	portal: Portal | null = null;
+	hasParse = false;
+	hasBind = false;
+	/** The server asked for data. */
+	isCopyIn = false;
+
+	response: MessageWriter | null = null;
+	/** Where rows go: the response, or its part for the current statement. Null between results. */
+	target: PayloadWriter | null = null;
+	part: PartWriter | null = null;
+	columns: Columns | null = null;
+	rows = 0;
+	results = 0;
+	copyFormat: "text" | "binary" | null = null;
+	tagText = "";
+	isSuspended = false;
+	notices = 0;
+	/** Of the response, once it is known. */
+	outcome: Exclude<Outcome, "partial" | "unanswered"> = "ok";
+
+	constructor(tag: number, startUs: number, request: MessageWriter) {
+		this.tag = tag;
+		this.startUs = startUs;
+		this.request = request;
+	}
+
+	/** Ends the request from the other direction: nothing more will come of it. */
+	closeRequest(): void {
+		if (!this.isRequestOpen) return;
+		this.isRequestOpen = false;
+		this.request.abandon("ok");
+	}
+
+	/** Whatever it answers, it is no data that it waits for. */
+	closeRequestUnlessCopyIn(): void {
+		if (!this.isCopyIn) this.closeRequest();
+	}
+}
