@@ -6,6 +6,7 @@ import type { Exchange, ExchangeKind, Outcome } from "../exchange.js";
 import { EXCHANGE_SCHEMA } from "../exchange.js";
 import type { MessageHead } from "../plugin.js";
 import { putConnection } from "./connection-json.js";
+import { leastPayloadBytes } from "./payload-facts.js";
 import {
 	put,
 	putHash,
@@ -57,12 +58,6 @@ export function writeJson(exchange: Exchange, target: Buffer, at: number): numbe
 export function leastJsonBytes(exchange: Exchange): number {
 	if (!(exchange instanceof CapturedExchange)) return 0;
 	return leastPayloadBytes(exchange.req) + leastPayloadBytes(exchange.res);
-}
-
-/** Structured values may be shorter than what they were on the wire. */
-function leastPayloadBytes(message: Message | null): number {
-	if (message === null || message.payload === null || (message.extras?.decoder ?? null) !== null) return 0;
-	return message.payload.captured;
 }
 
 const text = (value: string): Uint8Array => new Uint8Array(Buffer.from(value));

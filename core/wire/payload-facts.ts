@@ -37,7 +37,8 @@ export function payloadFacts(exchange: Exchange, side: "request" | "response"): 
 
 function ofMessage(message: Message): PayloadFacts {
 	const { payload, extras } = message;
-	if (extras !== null) {
+	// raw bytes of rows need not be made rows for this
+	if (extras !== null && (extras.items !== null || extras.parts !== null)) {
 		const { body, messages } = message.view();
 		return {
 			messageBytes: message.bytes,
@@ -62,4 +63,10 @@ function ofMessage(message: Message): PayloadFacts {
 function textOf({ encoding, data }: Body | SubMessage): Uint8Array {
 	if (typeof data === "string") return Buffer.from(data, encoding === "base64" ? "base64" : "utf8");
 	return Buffer.from(JSON.stringify(data) ?? "");
+}
+
+/** A record has at least so many bytes of this message's payload: structured values may be shorter than their raw bytes. */
+export function leastPayloadBytes(message: Message | null): number {
+	if (message === null || message.payload === null || (message.extras?.decoder ?? null) !== null) return 0;
+	return message.payload.captured;
 }

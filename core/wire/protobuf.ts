@@ -8,6 +8,7 @@ import { EXCHANGE_SCHEMA, type Exchange } from "../exchange.js";
 import type { MessageHead } from "../plugin.js";
 import { decodeContent } from "./content-decoding.js";
 import { TAG } from "./exchange-proto.js";
+import { leastPayloadBytes } from "./payload-facts.js";
 import {
 	putBody,
 	putConnection,
@@ -64,7 +65,7 @@ export function writeProtobuf(exchange: Exchange, target: Buffer, at: number): n
 /** A record is at least this long: no need to try where there is less room. */
 export function leastProtobufBytes(exchange: Exchange): number {
 	if (!(exchange instanceof CapturedExchange)) return 0;
-	return (exchange.req?.payload?.captured ?? 0) + (exchange.res?.payload?.captured ?? 0);
+	return leastPayloadBytes(exchange.req) + leastPayloadBytes(exchange.res);
 }
 
 /** Puts the checksum behind the entry from `entry` to `end`, and its length before it, at `at`. */

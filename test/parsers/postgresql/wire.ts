@@ -15,15 +15,7 @@ export function message(type: string, ...parts: readonly (string | number | Buff
 }
 
 export const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
-export const STARTUP = message(
-	"",
-	Buffer.from([0, 3, 0, 0]),
-	"user",
-	"alice",
-	"database",
-	"shop",
-	Buffer.from([0]),
-);
+export const STARTUP = message("", Buffer.from([0, 3, 0, 0]), "user", "alice", "database", "shop", Buffer.from([0]));
 export const READY = message("Z", Buffer.from("I"));
 export const AUTHENTICATED = message("R", Buffer.from([0, 0, 0, 0]));
 export const ASK_PASSWORD = message("R", Buffer.from([0, 0, 0, 3]));
