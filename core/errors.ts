@@ -32,6 +32,16 @@ export const ERRORS = {
 		exit: 1,
 		meaning: "A sink refused a batch for good, or did not take it in time; it was counted.",
 	},
+	RECORDING_FAILED: { exit: 1, meaning: "The file of a recording that the config asks for could not be opened." },
+	RECORDING_INCOMPLETE: {
+		exit: 1,
+		meaning: "A recording lacks something: what a replay gives may differ from what was captured.",
+	},
+	RECORDING_MISMATCH: {
+		exit: 1,
+		meaning:
+			"A recording was made by another version or with other parsers, or its replay gave another count of exchanges.",
+	},
 	REDACTION_OFF: {
 		exit: 1,
 		meaning: "The config switches the built-in redaction off: credentials in headers and URLs reach the sinks.",

@@ -1,19 +1,20 @@
 #!/usr/bin/env node
 /** The command line. The only file that ends the process. */
-import { readFileSync, writeSync } from "node:fs";
+import { writeSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { PolytapError } from "../errors.js";
 import { isBrokenPipe } from "../io/write-fully.js";
 import { FORMATS, type Format } from "./formats.js";
 import { exitCodeOf, formatNotice, noticeOf, say } from "./notice.js";
 import { parseSpan } from "./span.js";
+import { polytapVersion } from "./version.js";
 
 const STDOUT = 1;
 let exitCode = 0;
 
 const program = new Command("polytap")
 	.description("Records every request and response on a Linux node, whole.")
-	.version(version())
+	.version(polytapVersion())
 	.exitOverride()
 	.configureOutput({ writeErr: () => {} });
 
@@ -50,7 +51,7 @@ program
 program
 	.command("read")
 	.description("print the exchanges of packet captures, and of files that polytap wrote")
-	.argument("<files...>", "pcap or pcapng files, files of the protobuf sink; gzip too")
+	.argument("<files...>", "pcap or pcapng files, files of the protobuf sink, recordings; gzip too")
 	.addOption(formatOption("jsonl"))
 	.option("--pretty", "the same as --format pretty")
 	.option("--join", "the files are pieces of one capture, in this order")
@@ -145,13 +146,6 @@ function stopOnSignal(): AbortController {
 		});
 	}
 	return stop;
-}
-
-function version(): string {
-	const facts: { version: string } = JSON.parse(
-		readFileSync(new URL("../../../package.json", import.meta.url), "utf8"),
-	);
-	return facts.version;
 }
 
 function formatOption(standard: Format): Option {

@@ -1,13 +1,16 @@
 /** The composition root: the only place that knows inversify. Everything it makes is handed what it needs by constructor. */
 import "reflect-metadata";
+import { basename } from "node:path";
 import { Container, type ServiceIdentifier } from "inversify";
 import type { Config } from "../config/schema.js";
 import { Delivery } from "../delivery/delivery.js";
 import type { OutletListener } from "../delivery/outlet.js";
-import { Engine } from "../engine/engine.js";
+import { Engine, type EngineOptions } from "../engine/engine.js";
 import { PolytapError } from "../errors.js";
 import { isBrokenPipe } from "../io/write-fully.js";
 import type { ParserPlugin } from "../plugin.js";
+import { headerOf } from "../recording/header.js";
+import { Recorder } from "../recording/recorder.js";
 import { Redactor } from "../redaction/redactor.js";
 import { withoutDefaults } from "../redaction/rules.js";
 import type { RateLimitedBoard } from "./diagnostics.js";
@@ -15,6 +18,8 @@ import { type NamedSink, Pipeline, type PipelineParts } from "./pipeline.js";
 import { type PluginModules, Plugins } from "./plugins.js";
 import type { Pulse } from "./pulse.js";
 import type { NamedSource } from "./pump.js";
+import { ReplaySource } from "./replay-source.js";
+import { polytapVersion } from "./version.js";
 import { warmUp } from "./warm-up.js";
 import { watchedParser } from "./watched-parser.js";
 
@@ -26,6 +31,8 @@ export interface PipelineSettings {
 	readonly hosts: Readonly<Record<string, unknown>>;
 	/** Protocols that hung a worker too often. */
 	readonly disabledParsers: readonly string[];
+	/** A recording, which takes the place of the config's sources. */
+	readonly replay?: string;
 }
 
 export interface PipelineSurroundings {
@@ -43,6 +50,7 @@ const PARSERS = token<readonly ParserPlugin[]>("parsers");
 const DELIVERY = token<Delivery>("delivery");
 const SOURCES = token<readonly NamedSource[]>("sources");
 const SINKS = token<readonly NamedSink[]>("sinks");
+const RECORDER = token<Recorder | null>("recorder");
 const PIPELINE = token<Pipeline>("pipeline");
 
 /** Makes a pipeline and everything in it. Opens nothing. */
@@ -53,8 +61,9 @@ export function composePipeline(settings: PipelineSettings, surroundings: Pipeli
 	container.bind(PARSERS).toResolvedValue(makeParsers, [SETTINGS, SURROUNDINGS]);
 	container.bind(DELIVERY).toResolvedValue(makeDelivery, [SETTINGS, SURROUNDINGS]);
 	container.bind(SOURCES).toResolvedValue(makeSources, [SETTINGS, SURROUNDINGS, PARSERS, DELIVERY]);
+	container.bind(RECORDER).toResolvedValue(makeRecorder, [SETTINGS, SURROUNDINGS, PARSERS, SOURCES]);
 	container.bind(SINKS).toResolvedValue(makeSinks, [SETTINGS, SURROUNDINGS]);
-	container.bind(PIPELINE).toResolvedValue(makePipeline, [SOURCES, SINKS, DELIVERY, SURROUNDINGS]);
+	container.bind(PIPELINE).toResolvedValue(makePipeline, [SOURCES, SINKS, DELIVERY, RECORDER, SURROUNDINGS]);
 	return container.getAsync(PIPELINE);
 }
 
@@ -91,29 +100,34 @@ const REDACTION_HINT = "authorization, cookies and keys in headers and URLs are 
 const QUEUE_HINT = "a faster disk or receiver, fewer targets, or a larger `queue` for this sink";
 
 async function makeSources(
-	{ config, hosts, plugins }: PipelineSettings,
+	{ config, hosts, plugins, replay }: PipelineSettings,
 	{ board }: PipelineSurroundings,
 	parsers: readonly ParserPlugin[],
 	delivery: Delivery,
 ): Promise<NamedSource[]> {
 	const { capture } = config;
-	const makeEngine = () =>
-		new Engine(
-			{
-				maxBodyBytes: capture.max_body_bytes,
-				mergeWindowUs: capture.merge_window_ms * 1000,
-				requestTimeoutUs: capture.request_timeout_ms * 1000,
-				maxConnections: capture.max_connections,
-				connectionRecords: capture.connection_records,
-				maxHeldBytes: capture.max_held_bytes,
-			},
-			parsers,
-			delivery.emit,
-			(parser, error) => {
-				const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
-				board.for(parser.protocol).warn("PARSER_FAILED", `the parser threw: ${reason}`);
-			},
-		);
+	const options = {
+		maxBodyBytes: capture.max_body_bytes,
+		mergeWindowUs: capture.merge_window_ms * 1000,
+		requestTimeoutUs: capture.request_timeout_ms * 1000,
+		maxConnections: capture.max_connections,
+		connectionRecords: capture.connection_records,
+		maxHeldBytes: capture.max_held_bytes,
+	};
+	const makeEngine = (own: Partial<EngineOptions> = options, known = parsers) =>
+		new Engine(own, known, delivery.emit, (parser, error) => {
+			const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+			board.for(parser.protocol).warn("PARSER_FAILED", `the parser threw: ${reason}`);
+		});
+	if (replay !== undefined) {
+		const name = basename(replay);
+		const source = new ReplaySource(replay, parsers, makeEngine, board.for(name));
+		// the recording brings engines of its own; this one is never told anything
+		const idle = new Engine({}, [], () => {});
+		return [
+			{ name, type: "recording", offline: true, source, engine: idle, number: idle.addSource(name, "recording") },
+		];
+	}
 	// Live sources share a clock and so an engine; each recorded one has its own time.
 	const live = makeEngine();
 	if (config.sources.some((entry) => !entry.offline)) warmUp(parsers);
@@ -149,6 +163,31 @@ function makeSinks({ config, plugins }: PipelineSettings, { board }: PipelineSur
 	);
 }
 
+function makeRecorder(
+	{ config }: PipelineSettings,
+	{ board }: PipelineSurroundings,
+	parsers: readonly ParserPlugin[],
+	sources: readonly NamedSource[],
+): Recorder | null {
+	const { record } = config;
+	if (record === undefined) return null;
+	const engines = [...new Set(sources.map(({ engine }) => engine))];
+	const header = () =>
+		headerOf(
+			polytapVersion(),
+			new Date(),
+			parsers.map(({ protocol }) => protocol),
+			engines.map((engine) => ({
+				options: engine.options,
+				sources: sources
+					.filter((source) => source.engine === engine)
+					.sort((a, b) => a.number - b.number)
+					.map(({ name, type }) => ({ name, type })),
+			})),
+		);
+	return new Recorder(record, header, engines, board.for("record"));
+}
+
 function unknownType(kind: string, type: string): PolytapError {
 	return new PolytapError("INTERNAL", `there is no ${kind} of type "${type}"`);
 }
@@ -157,8 +196,9 @@ function makePipeline(
 	sources: readonly NamedSource[],
 	sinks: readonly NamedSink[],
 	delivery: Delivery,
+	recorder: Recorder | null,
 	{ board, pulse }: PipelineSurroundings,
 ): Pipeline {
-	const parts: PipelineParts = { sources, sinks, delivery, board, pulse };
+	const parts: PipelineParts = { sources, sinks, delivery, recorder, board, pulse };
 	return new Pipeline(parts);
 }

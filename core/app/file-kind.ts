@@ -2,9 +2,10 @@
 import { stat } from "node:fs/promises";
 import { EXCHANGE_SCHEMA } from "../exchange.js";
 import { ByteReader } from "../io/byte-reader.js";
+import { MAGIC } from "../recording/block.js";
 
 /** A word that names the source which reads it, or a recording. */
-export type FileKind = "pcap" | "protobuf";
+export type FileKind = "pcap" | "protobuf" | "recording";
 
 const LOOK_BYTES = 64;
 /** The length of the header entry, its tag and length, and those of the schema. */
@@ -15,6 +16,7 @@ export async function kindOfFile(path: string): Promise<FileKind> {
 	const found = await stat(path).catch(() => null);
 	if (found === null || !found.isFile()) return "pcap";
 	const start = await firstBytes(path).catch(() => Buffer.alloc(0));
+	if (start.subarray(0, MAGIC.length).equals(MAGIC)) return "recording";
 	if (start.toString("latin1", SCHEMA_AT, SCHEMA_AT + EXCHANGE_SCHEMA.length) === EXCHANGE_SCHEMA) return "protobuf";
 	return "pcap";
 }

@@ -4,6 +4,7 @@ import type { SinkEntry } from "../config/schema.js";
 import type { Delivery } from "../delivery/delivery.js";
 import { PolytapError } from "../errors.js";
 import type { Sink } from "../plugin.js";
+import type { Recorder } from "../recording/recorder.js";
 import { compileFilter } from "../routing/filter.js";
 import { wallUs } from "./clock.js";
 import { type CounterGroups, sumCounters } from "./counters.js";
@@ -30,6 +31,7 @@ export interface PipelineParts {
 	readonly sources: readonly NamedSource[];
 	readonly sinks: readonly NamedSink[];
 	readonly delivery: Delivery;
+	readonly recorder: Recorder | null;
 	readonly board: RateLimitedBoard;
 	readonly pulse: Pulse;
 }
@@ -56,6 +58,7 @@ export class Pipeline {
 		);
 		for (const { entry, sink } of this.sinks)
 			parts.delivery.add(entry.name, sink, outletOptions(entry), compileFilter(entry.filter ?? {}));
+		await parts.recorder?.open();
 		this.sources = await this.openEach(
 			parts.sources,
 			(one) => one.source.open(signal),
@@ -82,7 +85,7 @@ export class Pipeline {
 		// From here on silence means something: before the first beat a slow start is forgiven.
 		pulse.beat();
 		const pumps = this.sources.map((source) =>
-			pump(source, delivery, pulse, stop).catch((error: unknown) => {
+			pump(source, delivery, pulse, stop, this.parts.recorder).catch((error: unknown) => {
 				const notice = asNotice(error, "SOURCE_FAILED", source.name);
 				this.failures.push(notice);
 				board.warn(notice, source.name);
@@ -110,6 +113,8 @@ export class Pipeline {
 		}, TICK_MS);
 		await this.closeSources();
 		await delivery.flush(FLUSH_MS);
+		const { recorder } = this.parts;
+		if (recorder !== null) await this.closeOne(() => recorder.close(), "record");
 		delivery.tick(performance.now());
 		await Promise.all(this.parts.sinks.map((one) => this.closeOne(() => one.sink.close(), one.entry.name)));
 		clearInterval(ticks);
@@ -124,10 +129,11 @@ export class Pipeline {
 		const engines = [...new Set(this.parts.sources.map((source) => source.engine))];
 		for (const { entry, sink } of this.sinks) sinks[entry.name] = { ...sinks[entry.name], ...countersOf(sink) };
 		return {
-			engine: [...engines.map((engine) => engine.counters()), this.parts.delivery.redactionCounters()].reduce(
-				sumCounters,
-				{},
-			),
+			engine: [
+				...engines.map((engine) => engine.counters()),
+				this.parts.delivery.redactionCounters(),
+				this.parts.recorder?.counters() ?? {},
+			].reduce(sumCounters, {}),
 			sources: Object.fromEntries(this.sources.map((one) => [one.name, countersOf(one.source)])),
 			sinks,
 		};

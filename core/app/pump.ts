@@ -3,6 +3,7 @@ import type { Delivery } from "../delivery/delivery.js";
 import type { Engine } from "../engine/engine.js";
 import type { CaptureEvent } from "../events.js";
 import type { CaptureSource } from "../plugin.js";
+import type { Recorder } from "../recording/recorder.js";
 import { wallUs } from "./clock.js";
 import type { Pulse } from "./pulse.js";
 
@@ -22,7 +23,13 @@ const LONGEST_TURN_MS = 8;
 const TICK_US = 10_000;
 
 /** Resolves when the source has nothing more to say; rejects with its error. Its connections are ended in both cases. */
-export async function pump(from: NamedSource, delivery: Delivery, pulse: Pulse, signal: AbortSignal): Promise<void> {
+export async function pump(
+	from: NamedSource,
+	delivery: Delivery,
+	pulse: Pulse,
+	signal: AbortSignal,
+	recorder: Recorder | null = null,
+): Promise<void> {
 	const { source, engine, number, offline } = from;
 	let nowUs = offline ? 0 : wallUs();
 	let tickedUs = 0;
@@ -37,6 +44,8 @@ export async function pump(from: NamedSource, delivery: Delivery, pulse: Pulse, 
 					engine.tick(nowUs);
 				}
 				if (delivery.full) await delivery.room();
+				// what is read from files can wait for the recording; live traffic cannot
+				if (recorder?.isBehind === true) await recorder.settled();
 			}
 			if (delivery.behind || performance.now() - turnedMs > LONGEST_TURN_MS) {
 				pulse.beat();

@@ -61,6 +61,7 @@ export function formatTotals(totals: Totals): string {
 		`totals: ${(totals.durationMs / 1000).toFixed(1)} s, ${count(engine.exchanges ?? 0)} exchanges`,
 		`  bytes: seen ${count(bytes.seen)}, captured ${count(bytes.captured)}, lost ${lostText(bytes.lost)}`,
 	];
+	if (engine.recording_calls !== undefined) lines.push(`  recording: ${list(recordingOf(engine))}`);
 	for (const [name, { type, counters }] of Object.entries(sources))
 		lines.push(`  source ${name} (${type}): ${list(counters)}`);
 	for (const [name, { type, counters }] of Object.entries(sinks))
@@ -72,6 +73,13 @@ export function formatTotals(totals: Totals): string {
 	}
 	if (worker.disabledParsers.length > 0) lines.push(`  parsers switched off: ${worker.disabledParsers.join(", ")}`);
 	return lines.join("\n");
+}
+
+const RECORDING = "recording_";
+
+function recordingOf(engine: Counters): Counters {
+	const own = Object.entries(engine).filter(([name]) => name.startsWith(RECORDING));
+	return Object.fromEntries(own.map(([name, value]) => [name.slice(RECORDING.length), value]));
 }
 
 const BY_CAUSE = /^bytes_(?:missing|lost)_(.+)$/;

@@ -43,8 +43,8 @@ export async function resolveConfig(raw: unknown, catalog: PluginCatalog): Promi
 	const sinks = await resolveSinks(mapping(raw, "sinks"), catalog, problems, leftOut);
 	if (base.success) checkTogether(base.data, sources, sinks, problems);
 	if (!base.success || problems.length > 0) return { config: null, problems };
-	const { capture, redact } = base.data;
-	return { config: { sources, sinks, capture, redact }, problems: [], leftOut };
+	const { capture, redact, record } = base.data;
+	return { config: { sources, sinks, capture, redact, record }, problems: [], leftOut };
 }
 
 async function resolveSources(
@@ -149,6 +149,13 @@ function checkTogether(
 	for (const kind of ["sources", "sinks"] as const) {
 		if (Object.keys(declared[kind]).length > 0) continue;
 		problems.push({ path: [kind], atKey: false, message: `at least one ${kind.slice(0, -1)} is needed` });
+	}
+	if (declared.record?.allow_unredacted === false) {
+		problems.push({
+			path: ["record", "allow_unredacted"],
+			atKey: false,
+			message: "a recording holds what was captured before redaction, secrets included: it must be true for that",
+		});
 	}
 	const live = sources.find((source) => !source.offline);
 	for (const sink of sinks) {

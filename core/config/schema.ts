@@ -1,5 +1,6 @@
 /** The part of the config file that core itself understands. Plugins describe their own options. */
 import { z } from "zod";
+import { type RecordOptions, recordSchema } from "../recording/schema.js";
 import { type RedactRule, redactSchema } from "../redaction/schema.js";
 import { type FilterOptions, filterSchema } from "../routing/schema.js";
 
@@ -92,6 +93,9 @@ export const configSchema = z.strictObject({
 	sources: z.record(name, plugin).describe("Where traffic comes from. The key is a name of your choice."),
 	capture: captureSchema.prefault({}).describe("Limits and times of the engine."),
 	redact: redactSchema.default([]).describe("What is taken out of every exchange before any sink gets it."),
+	record: recordSchema
+		.optional()
+		.describe("Write down all that the engine is told, for `polytap read` to replay. Nothing: no recording."),
 	sinks: z.record(name, plugin).describe("Where exchanges go. The key is a name of your choice."),
 });
 
@@ -121,4 +125,6 @@ export interface Config {
 	readonly sinks: readonly SinkEntry[];
 	readonly capture: CaptureOptions;
 	readonly redact: readonly RedactRule[];
+	/** Absent: nothing is recorded. */
+	readonly record?: RecordOptions | undefined;
 }

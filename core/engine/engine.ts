@@ -8,6 +8,7 @@ import type { VantageFacts, VantagePiece } from "./facts.js";
 import { DEFAULT_ENGINE_OPTIONS, type EngineOptions } from "./options.js";
 import { ParserRegistry } from "./registry.js";
 import { SlabPool } from "./slab.js";
+import type { EngineTap } from "./tap.js";
 import { add, EngineTotals } from "./totals.js";
 import type { VantageState } from "./vantage.js";
 
@@ -32,6 +33,8 @@ export class Engine implements ConnectionContext {
 	readonly slabs: SlabPool;
 	readonly totals = new EngineTotals();
 	nowUs = 0;
+	/** Who records what this engine is told. */
+	tap: EngineTap | null = null;
 	readonly #emit: (exchange: Exchange) => void;
 	readonly #sources: SourceState[] = [];
 	/** Connections for which time matters. */
@@ -65,17 +68,23 @@ export class Engine implements ConnectionContext {
 	ingest(sourceNumber: number, batch: readonly CaptureEvent[], nowUs: number): void {
 		const source = this.#sources[sourceNumber];
 		if (source === undefined) throw new RangeError(`there is no source ${sourceNumber}`);
+		this.tap?.ingest(sourceNumber, batch, nowUs);
 		this.nowUs = nowUs;
 		this.totals.events += batch.length;
 		for (let i = 0; i < batch.length; i++) this.#handle(source, batch[i]!);
 		if (nowUs >= this.#nextTickUs && (this.#attention.size > 0 || nowUs >= this.#nextAgeUs)) {
 			this.#nextTickUs = nowUs + TICK_EVERY_US;
-			this.tick(nowUs);
+			this.#pass(nowUs);
 		}
 	}
 
 	/** Lets time pass: ages holes, held merges and unanswered requests. Call it every 10 ms or so. */
 	tick(nowUs: number): void {
+		this.tap?.tick(nowUs);
+		this.#pass(nowUs);
+	}
+
+	#pass(nowUs: number): void {
 		this.nowUs = nowUs;
 		for (const connection of this.#attention) {
 			const due = connection.dueUs;
@@ -92,6 +101,7 @@ export class Engine implements ConnectionContext {
 
 	/** The source will say nothing more: its connections end. */
 	sourceEnded(sourceNumber: number, nowUs: number): void {
+		this.tap?.sourceEnded(sourceNumber, nowUs);
 		this.nowUs = nowUs;
 		const source = this.#sources[sourceNumber];
 		if (source === undefined) return;

@@ -1,4 +1,4 @@
-/** `polytap read`: packet captures and files of exchanges in, exchanges on standard output. No root, no threads. */
+/** `polytap read`: packet captures, files of exchanges and recordings in, exchanges on standard output. No root, no threads. */
 import { basename } from "node:path";
 import { BUILTINS } from "../builtins.js";
 import { composePipeline } from "../compose.js";
@@ -35,12 +35,21 @@ async function readCapture(
 	stop: AbortController,
 ): Promise<readonly Notice[]> {
 	const name = basename(files[0] ?? "");
+	const kind = await kindOfFile(files[0] ?? "");
+	if (kind === "recording" && files.length > 1) return [RECORDINGS_STAND_ALONE];
 	const config = await makeConfig({
-		sources: { [SOURCE]: { type: await kindOfFile(files[0] ?? ""), files } },
+		// a recording takes its place
+		sources: { [SOURCE]: { type: kind === "recording" ? "pcap" : kind, files } },
 		sinks: { stdout: { ...stdoutSink(format), queue: { when_full: "block" } } },
 	});
 	const named = { ...config, sources: config.sources.map((source) => ({ ...source, name })) };
-	const settings = { config: named, plugins: BUILTINS, hosts: {}, disabledParsers: [] };
+	const settings = {
+		config: named,
+		plugins: BUILTINS,
+		hosts: {},
+		disabledParsers: [],
+		...(kind === "recording" ? { replay: files[0] ?? "" } : {}),
+	};
 	const pipeline = await composePipeline(settings, {
 		board: new RateLimitedBoard(stderrBoard),
 		pulse: new Pulse(),
@@ -58,3 +67,9 @@ async function readCapture(
 }
 
 const SOURCE = "file";
+
+const RECORDINGS_STAND_ALONE: Notice = {
+	code: "USAGE",
+	message: "recordings cannot be joined: each is a run by itself",
+	hint: "without --join they are replayed one after the other",
+};
