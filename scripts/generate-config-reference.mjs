@@ -12,6 +12,8 @@ import { Plugins } from "../dist/core/app/plugins.js";
 import { configJsonSchema } from "../dist/core/config/json-schema.js";
 import { captureSchema, sinkCommonSchema } from "../dist/core/config/schema.js";
 
+import { recordSchema } from "../dist/core/recording/schema.js";
+
 const REFERENCE = new URL("../docs/reference/", import.meta.url);
 
 const plugins = new Plugins(BUILTINS);
@@ -41,6 +43,11 @@ written as it is, \`authorization\` and \`cookie\` headers included.
 ## capture
 
 ${table(captureSchema)}
+## record
+
+[recording.md](../recording.md) is the guide.
+
+${table(recordSchema)}
 ## sources
 ${sources.map((source) => section(source.type, source.summary, table(source.config))).join("")}
 ## sinks

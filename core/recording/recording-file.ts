@@ -28,7 +28,8 @@ export class RecordingFile {
 		const before = await stat(this.#path).catch(() => null);
 		if (before?.isFile() === true && before.size > 0) await rename(this.#path, await this.#nameAside());
 		this.#handle = await open(this.#path, "w", 0o600);
-		await this.#handle.chmod(0o600).catch(() => undefined);
+		// an empty file of somebody else's making keeps its mode otherwise; devices are left alone
+		if ((await this.#handle.stat()).isFile()) await this.#handle.chmod(0o600);
 	}
 
 	/** The first `length` bytes of `block`, which belongs to the file until `onWritten`. */
