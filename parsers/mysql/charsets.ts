@@ -39,7 +39,7 @@ for (const [charset, ...ids] of RANGES)
 		for (let each = from; each <= to; each++) byId.set(each, charset);
 	}
 
-const decoders = new Map<string, TextDecoder | null>();
+const decoders = new Map<string, InstanceType<typeof TextDecoder> | null>();
 
 export function charsetOf(collation: number): Charset {
 	return byId.get(collation) ?? null;
@@ -61,7 +61,7 @@ export function decodeText(charset: string, bytes: Uint8Array): string | null {
 }
 
 /** Not every build of Node.js knows every character set. */
-function decoderFor(charset: string): TextDecoder | null {
+function decoderFor(charset: string): InstanceType<typeof TextDecoder> | null {
 	try {
 		return new TextDecoder(charset, { fatal: true, ignoreBOM: true });
 	} catch {

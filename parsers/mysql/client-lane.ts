@@ -1,11 +1,10 @@
 import { MessageHead, type MessageWriter, type ParserOutput } from "../../core/index.js";
 import * as command from "./commands.js";
 import { CommandHead, commandName } from "./commands.js";
-import { Cursor } from "./cursor.js";
 import { type Login, readChangeUser, readLogin } from "./handshake.js";
 import { Lane } from "./lane.js";
 import { LongText } from "./long-text.js";
-import { HOLD, PIECES, type PacketStart, WHOLE } from "./packets.js";
+import { HOLD, type PacketStart, PIECES, WHOLE } from "./packets.js";
 import { commonAttributes, MAX_TEXT_BYTES, type QueryHeads } from "./query-heads.js";
 import { Requests } from "./requests.js";
 import { findCommand } from "./resynchronise.js";
@@ -240,6 +239,7 @@ export class ClientLane extends Lane {
 }
 
 function isOfStatement(code: number): boolean {
-	return (code >= command.EXECUTE && code <= command.FETCH && code !== command.SET_OPTION) || code === command.BULK_EXECUTE;
+	return (
+		(code >= command.EXECUTE && code <= command.FETCH && code !== command.SET_OPTION) || code === command.BULK_EXECUTE
+	);
 }
-

@@ -106,7 +106,7 @@ export class ColumnSet {
 	with(bytes: Buffer, from: number, to: number, memory: ColumnMemory): ColumnSet | null {
 		const likely = this.#likely;
 		if (likely?.isDefinedBy(bytes, from, to)) return likely;
-		const key = bytes.latin1Slice(from, to);
+		const key = bytes.toString("latin1", from, to);
 		let next = this.#next.get(key) ?? null;
 		if (next === null) {
 			const column = readColumn(bytes, from, to);

@@ -22,6 +22,8 @@ export interface FrameOwner {
 	isHeld: boolean;
 	/** What is read next lies in this frame of the shown bytes; `cannotHold`: it must be read now. */
 	inFrame(start: number, end: number, cannotHold: boolean): void;
+	/** Packets were read out of this frame, as far as they go. */
+	hasRead(): void;
 	giveUp(reason: string, out: ParserOutput): void;
 }
 
@@ -93,6 +95,7 @@ export class FrameReader {
 			if (this.#owner.isStopped) return at;
 			this.#owner.inFrame(start, end, isLarge);
 			this.#at = this.#packets.read(this.#content!, this.#at, out);
+			this.#owner.hasRead();
 			if (this.#owner.isStopped) return end;
 			if (this.#owner.isHeld) return start;
 			this.#rest = Buffer.from(this.#content!.subarray(this.#at));

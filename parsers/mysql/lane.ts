@@ -1,4 +1,4 @@
-import { type MessageWriter, type ParserOutput, WAIT } from "../../core/index.js";
+import { type ParserOutput, type PayloadWriter, WAIT } from "../../core/index.js";
 import { type FrameOwner, FrameReader } from "./frames.js";
 import { type PacketHandler, PacketReader, type PacketStart } from "./packets.js";
 import type { Session } from "./session.js";
@@ -35,6 +35,7 @@ export abstract class Lane implements PacketHandler, FrameOwner {
 		let used = 0;
 		if (!this.isCompressed) {
 			used = this.packets.read(bytes, 0, out);
+			this.hasRead();
 			if (!this.#isSwitching) return this.isHeld && used === 0 ? WAIT : used;
 			this.#isSwitching = false;
 			this.isCompressed = true;
@@ -95,19 +96,15 @@ export abstract class Lane implements PacketHandler, FrameOwner {
 		return this.isCompressed ? this.#frameEnd : index;
 	}
 
-	protected body(writer: MessageWriter, bytes: Buffer, from: number, to: number, index = from): void {
+	protected body(writer: PayloadWriter, bytes: Buffer, from: number, to: number, index = from): void {
 		writer.body(bytes, from, to, this.isCompressed ? this.#frameStart : index);
 	}
 
+	/** The bytes that were read are not shown again. */
+	hasRead(): void {}
+
 	abstract begins(start: PacketStart, out: ParserOutput): number;
-	abstract packet(
-		bytes: Buffer | null,
-		from: number,
-		to: number,
-		length: number,
-		end: number,
-		out: ParserOutput,
-	): void;
+	abstract packet(bytes: Buffer | null, from: number, to: number, length: number, end: number, out: ParserOutput): void;
 	abstract piece(bytes: Buffer, from: number, to: number, out: ParserOutput): void;
 	abstract missing(length: number, out: ParserOutput): void;
 	abstract ends(end: number, out: ParserOutput): void;

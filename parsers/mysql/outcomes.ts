@@ -46,7 +46,14 @@ export function readEnd(bytes: Buffer, from: number, to: number, capabilities: n
 	return { affectedRows: 0, lastInsertId: 0, status: bytes.readUInt16LE(from + 3), warnings, info: "", changes: null };
 }
 
-const TRACKED: readonly string[] = ["variables", "schema", "state_change", "gtids", "transaction_characteristics", "transaction_state"];
+const TRACKED: readonly string[] = [
+	"variables",
+	"schema",
+	"state_change",
+	"gtids",
+	"transaction_characteristics",
+	"transaction_state",
+];
 
 function readChanges(cursor: Cursor): SessionChanges {
 	const length = cursor.lenenc();
@@ -101,7 +108,7 @@ export function readErr(bytes: Buffer, from: number, to: number): ErrPacket | nu
 	if (to - from < 3) return null;
 	const code = bytes.readUInt16LE(from + 1);
 	const hasState = to - from >= 9 && bytes[from + 3] === 0x23;
-	const state = hasState ? bytes.latin1Slice(from + 4, from + 9) : null;
+	const state = hasState ? bytes.toString("latin1", from + 4, from + 9) : null;
 	return { code, state, message: bytes.toString("utf8", from + (hasState ? 9 : 3), to) };
 }
 

@@ -9,8 +9,10 @@ export const MAX_PAYLOAD = 0xffffff;
 /** How a packet's payload is wanted. */
 export const WHOLE = 0;
 export const PIECES = 1;
+/** In pieces that hold the headers of packets too, and without a word at the end. */
+export const RAW = 2;
 /** Not now: the packet stays unconsumed. */
-export const HOLD = 2;
+export const HOLD = 3;
 
 /** The beginning of a packet. One object of each reader, used again and again. */
 export interface PacketStart {
@@ -27,6 +29,8 @@ export interface PacketStart {
 export interface PacketHandler {
 	/** True once nothing more may be read: opaque, handed over, another framing. */
 	readonly isStopped: boolean;
+	/** A packet begins: how is its payload wanted? */
+	begins(start: PacketStart, out: ParserOutput): number;
 
 	/** A whole payload, or null where it was too large to keep or has a hole; `end` is the index after it. */
 	packet(bytes: Buffer | null, from: number, to: number, length: number, end: number, out: ParserOutput): void;
@@ -91,6 +95,7 @@ export class PacketReader {
 				if (this.#goesOn) {
 					if (end - at < 4) return at;
 					this.#header(bytes, at);
+					if (this.#want === RAW) handler.piece(bytes, at, at + 4, out);
 					at += 4;
 					continue;
 				}
@@ -119,6 +124,12 @@ export class PacketReader {
 				if (handler.isStopped) return at;
 				continue;
 			}
+			if (want === RAW && length < MAX_PAYLOAD && end - at >= length) {
+				at += length;
+				handler.piece(bytes, start - 4, at, out);
+				continue;
+			}
+			if (want === RAW) handler.piece(bytes, start - 4, start, out);
 			this.#want = want;
 			this.#isInside = true;
 			this.#isLost = false;
@@ -133,7 +144,7 @@ export class PacketReader {
 		if (!this.#isInside || length > this.#left) return false;
 		this.#left -= length;
 		this.#total += length;
-		if (this.#want === PIECES) this.#handler.missing(length, out);
+		if (this.#want !== WHOLE) this.#handler.missing(length, out);
 		else {
 			this.#release();
 			this.#isLost = true;
@@ -151,7 +162,7 @@ export class PacketReader {
 	#take(bytes: Buffer, from: number, to: number, out: ParserOutput): void {
 		this.#left -= to - from;
 		this.#total += to - from;
-		if (this.#want === PIECES) this.#handler.piece(bytes, from, to, out);
+		if (this.#want !== WHOLE) this.#handler.piece(bytes, from, to, out);
 		else if (!this.#isLost) this.#keep(bytes, from, to);
 	}
 
@@ -177,7 +188,7 @@ export class PacketReader {
 	#finish(end: number, out: ParserOutput): void {
 		this.#isInside = false;
 		if (this.#want === PIECES) this.#handler.ends(end, out);
-		else {
+		else if (this.#want === WHOLE) {
 			const held = this.#isLost ? null : this.#held;
 			const length = this.#heldLength;
 			this.#handler.packet(held, 0, length, this.#total, end, out);

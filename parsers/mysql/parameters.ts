@@ -70,11 +70,18 @@ export function executeParameters(
 	}
 	if (!cursor.isDone) return null;
 	if (own < 0 || count === own) return { values, attributes: [] };
-	return { values: values.slice(0, own), attributes: values.slice(own).map((value, i) => [names[own + i] ?? "", value]) };
+	return {
+		values: values.slice(0, own),
+		attributes: values.slice(own).map((value, i) => [names[own + i] ?? "", value]),
+	};
 }
 
 const WITH_TYPES = 0x80;
-const INDICATORS: Readonly<Record<number, StructuredValue>> = { 1: null, 2: { indicator: "default" }, 3: { indicator: "ignore" } };
+const INDICATORS: Readonly<Record<number, StructuredValue>> = {
+	1: null,
+	2: { indicator: "default" },
+	3: { indicator: "ignore" },
+};
 
 /**
  * MariaDB's COM_STMT_BULK_EXECUTE, `from` being behind its flags: one list of values for each row. Calls `row` with the

@@ -97,7 +97,8 @@ export class Requests {
 	#query(bytes: Buffer, from: number, to: number): CommandHead {
 		const session = this.#session;
 		// what nobody saw agreed on shows itself: no statement begins with these two bytes
-		const hasStart = session.sendsQueryAttributes || (session.capabilities === null && bytes[from]! < 9 && bytes[from + 1] === 1);
+		const hasStart =
+			session.sendsQueryAttributes || (session.capabilities === null && bytes[from]! < 9 && bytes[from + 1] === 1);
 		if (!hasStart) return this.#heads.get(command.QUERY, this.#text(bytes, from, to), session);
 		const start = queryStart(bytes, from, to);
 		const text = this.#text(bytes, start?.at ?? from, to);
@@ -108,10 +109,10 @@ export class Requests {
 	/** UTF-8 where it is that; otherwise in the character set of the login, and at last one byte for each character. */
 	#text(bytes: Buffer, from: number, to: number): string {
 		const view = bytes.subarray(from, to);
-		if (isUtf8(view)) return view.utf8Slice();
+		if (isUtf8(view)) return view.toString("utf8");
 		const charset = charsetOf(this.#session.login?.collation ?? 0);
 		const isOther = charset !== null && charset !== "utf8" && charset !== "binary";
-		return (isOther ? decodeText(charset, view) : null) ?? view.latin1Slice();
+		return (isOther ? decodeText(charset, view) : null) ?? view.toString("latin1");
 	}
 
 	#statement(id: number): Statement {
@@ -170,7 +171,9 @@ export class Requests {
 		const statement = this.#statement(bytes.readUInt32LE(from));
 		const flags = bytes.readUInt16LE(from + 4);
 		const rows: [values: Parameters<MessageWriter["item"]>[0], length: number][] = [];
-		const isRead = bulkParameters(statement, flags, bytes, from + 6, to, (values, length) => rows.push([values, length]));
+		const isRead = bulkParameters(statement, flags, bytes, from + 6, to, (values, length) =>
+			rows.push([values, length]),
+		);
 		if (isRead) for (const [values, length] of rows) writer.item(values, length);
 		else {
 			this.#body(writer, bytes, from + 6, to);

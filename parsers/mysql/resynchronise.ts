@@ -2,8 +2,9 @@
  * Where a command or a response begins in bytes that begin anywhere. Only places count from which whole packets lead to the
  * end of what there is, and whose first one cannot well be anything else.
  */
-import * as command from "./commands.js";
+
 import { readColumn } from "./columns.js";
+import * as command from "./commands.js";
 import { Cursor } from "./cursor.js";
 import { FRAME_HEADER_BYTES, inflateFrame } from "./frames.js";
 import { readErr, readOk } from "./outcomes.js";
@@ -29,7 +30,7 @@ export function commandLikeness(bytes: Buffer, from: number, to: number): Likene
 		case command.PREPARE: {
 			let at = from + 1;
 			if (bytes[at] === 0 && bytes[at + 1] === 1) at += 2;
-			return VERB.test(bytes.latin1Slice(at, Math.min(to, at + VERB_BYTES))) ? "yes" : "no";
+			return VERB.test(bytes.toString("latin1", at, Math.min(to, at + VERB_BYTES))) ? "yes" : "no";
 		}
 		case command.EXECUTE: {
 			if (length < 10) return "no";

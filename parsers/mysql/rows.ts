@@ -76,7 +76,7 @@ function textValue(column: Column, bytes: Buffer, from: number, to: number): Str
 		case AS_NUMBER:
 			return numberText(bytes, from, to);
 		case AS_ASCII:
-			return bytes.latin1Slice(from, to);
+			return bytes.toString("latin1", from, to);
 		default:
 			return stringValue(column, bytes, from, to);
 	}
@@ -91,7 +91,7 @@ function stringValue(column: Column, bytes: Buffer, from: number, to: number): S
 		case AS_BINARY:
 			return binaryValue(bytes, from, to);
 		case AS_ASCII:
-			return bytes.latin1Slice(from, to);
+			return bytes.toString("latin1", from, to);
 		default:
 			return charsetValue(column.charset!, bytes, from, to);
 	}

@@ -90,7 +90,12 @@ export class Session {
 	}
 }
 
-function remembered<T>(shared: Map<string, unknown>, name: string, kind: new (...args: never[]) => T, make: () => T): T {
+function remembered<T>(
+	shared: Map<string, unknown>,
+	name: string,
+	kind: new (...args: never[]) => T,
+	make: () => T,
+): T {
 	const found = shared.get(name);
 	if (found instanceof kind) return found;
 	const made = make();

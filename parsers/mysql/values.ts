@@ -14,11 +14,11 @@ export function utf8Value(bytes: Buffer, from: number, to: number): StructuredVa
 	if (to - from <= SHORT_TEXT_BYTES) {
 		let at = from;
 		while (at < to && bytes[at]! < 0x80) at++;
-		if (at === to) return bytes.latin1Slice(from, to);
+		if (at === to) return bytes.toString("latin1", from, to);
 	}
 	const view = bytes.subarray(from, to);
-	if (isAscii(view)) return view.latin1Slice();
-	return isUtf8(view) ? view.utf8Slice() : binaryValue(bytes, from, to);
+	if (isAscii(view)) return view.toString("latin1");
+	return isUtf8(view) ? view.toString("utf8") : binaryValue(bytes, from, to);
 }
 
 export function charsetValue(charset: string, bytes: Buffer, from: number, to: number): StructuredValue {
@@ -40,13 +40,13 @@ export function integerText(bytes: Buffer, from: number, to: number): number | s
 		}
 		if (at === to) return isNegative && value !== 0 ? -value : value;
 	}
-	const text = bytes.latin1Slice(from, to);
+	const text = bytes.toString("latin1", from, to);
 	const value = Number(text);
 	return Number.isSafeInteger(value) && /^-?\d+$/.test(text) ? value : text;
 }
 
 export function numberText(bytes: Buffer, from: number, to: number): number | string {
-	const text = bytes.latin1Slice(from, to);
+	const text = bytes.toString("latin1", from, to);
 	const value = Number(text);
 	return Number.isFinite(value) && text !== "" ? value : text;
 }
