@@ -29,6 +29,8 @@ tshark tshark
 haproxy haproxy
 tcpdump tcpdump
 curl curl
+mariadb-server /usr/sbin/mariadbd
+mariadb-client mariadb
 '
 
 is_there() {

@@ -26,11 +26,15 @@ export class Response {
 	columns: ColumnSet | null = null;
 	rows = 0;
 	#part: PartWriter | null = null;
+	/** Results that are over. */
 	#results = 0;
+	#isInResult = false;
 	#totalRows = 0;
 	#hasRows = false;
 	/** What the first result told; null: a head of its own says it. */
 	#attributes: OutcomeAttributes = {};
+	/** Attributes beside those of results were told. */
+	#hasTold = false;
 	#summary = "";
 	#progress = 0;
 	readonly #heads: ResponseHeads;
@@ -49,6 +53,7 @@ export class Response {
 	/** Another result begins at `index`, after the first. */
 	next(index: number): void {
 		if (this.#results > 0) this.#part = this.writer.message(index, {});
+		this.#isInResult = true;
 		this.rows = 0;
 	}
 
@@ -61,12 +66,13 @@ export class Response {
 		if (!isKnown) this.writer.flag(columns === null ? "columns-unknown" : "command-unknown");
 	}
 
-	/** A result with rows is over. True: it was the only one, and has said all. */
+	/** A result with rows is over. */
 	endRows(ok: OkPacket): void {
 		this.#totalRows += this.rows;
+		this.#isInResult = false;
 		const isFirst = this.#results++ === 0;
 		const isLast = (ok.status & MORE_RESULTS) === 0;
-		if (isFirst && isLast && this.columns !== null) {
+		if (isFirst && isLast && !this.#hasTold && this.columns !== null) {
 			this.writer.head(this.#heads.rows(this.columns, this.rows, ok));
 			return;
 		}
@@ -75,14 +81,15 @@ export class Response {
 
 	/** A result without rows. */
 	ok(ok: OkPacket): void {
+		this.#isInResult = false;
 		const isFirst = this.#results++ === 0;
-		if (isFirst && (ok.status & MORE_RESULTS) === 0) this.writer.head(this.#heads.ok(ok));
+		if (isFirst && !this.#hasTold && (ok.status & MORE_RESULTS) === 0) this.writer.head(this.#heads.ok(ok));
 		else this.#say(isFirst, okAttributes(ok, false), "OK");
 	}
 
 	#say(isFirst: boolean, attributes: OutcomeAttributes, summary: string): void {
 		if (isFirst) {
-			this.#attributes = attributes;
+			Object.assign(this.#attributes, attributes);
 			this.#summary = summary;
 		} else this.#part?.attributes(attributes);
 		if (this.#results > 1) this.#summary = `${this.#results} results`;
@@ -99,12 +106,15 @@ export class Response {
 	/** Attributes beside those of results. */
 	tell(attributes: OutcomeAttributes, summary: string): void {
 		Object.assign(this.#attributes, attributes);
+		this.#hasTold = true;
 		this.#summary = summary;
 		this.#head(summary, {});
 	}
 
-	error(error: ErrPacket): void {
-		if (this.#hasRows) this.#totalRows += this.rows;
+	/** The packet that tells it begins at `index`. */
+	error(error: ErrPacket, index: number): void {
+		if (!this.#isInResult) this.next(index);
+		else if (this.#hasRows) this.#totalRows += this.rows;
 		const attributes = errAttributes(error);
 		this.#part?.attributes(attributes);
 		this.#head(`ERROR ${error.code}`, attributes);

@@ -6,35 +6,35 @@ import { binaryValue } from "./values.js";
 
 const HEADER_BYTES = 4;
 
+const LARGE_HEADER_BYTES = 8;
+
+/** Stands before a row that is larger than a packet: the header of its first packet, then its whole length. */
+export function largeRowHeader(length: number): Buffer {
+	const header = Buffer.alloc(LARGE_HEADER_BYTES);
+	header.writeUIntLE(MAX_PAYLOAD, 0, 3);
+	header.writeUInt32LE(length, HEADER_BYTES);
+	return header;
+}
+
 /** Rows out of their packets, headers included. */
 abstract class RowDecoder implements ItemDecoder {
 	size(bytes: Uint8Array, at: number, to: number): number {
-		let end = at;
-		for (;;) {
-			if (to - end < HEADER_BYTES) return 0;
-			const length = bytes[end]! | (bytes[end + 1]! << 8) | (bytes[end + 2]! << 16);
-			end += HEADER_BYTES + length;
-			if (length < MAX_PAYLOAD) return end - at;
-		}
+		if (to - at < HEADER_BYTES) return 0;
+		const length = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16);
+		if (length < MAX_PAYLOAD) return HEADER_BYTES + length;
+		if (to - at < LARGE_HEADER_BYTES) return 0;
+		return LARGE_HEADER_BYTES + viewOf(bytes).readUInt32LE(at + HEADER_BYTES);
 	}
 
 	value(bytes: Uint8Array, at: number, to: number): StructuredValue {
-		const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-		if (to - at < HEADER_BYTES + MAX_PAYLOAD) return this.row(view, at + HEADER_BYTES, to);
-		const payload = joined(view, at, to);
-		return this.row(payload, 0, payload.length);
+		const isLarge = to - at >= HEADER_BYTES + MAX_PAYLOAD;
+		return this.row(viewOf(bytes), at + (isLarge ? LARGE_HEADER_BYTES : HEADER_BYTES), to);
 	}
 
 	protected abstract row(bytes: Buffer, from: number, to: number): StructuredValue;
 }
 
-/** One payload out of the packets that it goes over. */
-function joined(bytes: Buffer, from: number, to: number): Buffer {
-	const parts: Buffer[] = [];
-	for (let at = from; at < to; at += HEADER_BYTES + MAX_PAYLOAD)
-		parts.push(bytes.subarray(at + HEADER_BYTES, Math.min(to, at + HEADER_BYTES + MAX_PAYLOAD)));
-	return Buffer.concat(parts);
-}
+const viewOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 
 class TextRows extends RowDecoder {
 	readonly #columns: ColumnSet;

@@ -9,6 +9,7 @@ import { HOLD, MAX_PAYLOAD, type PacketStart, RAW, WHOLE } from "./packets.js";
 import { Response } from "./response.js";
 import { ResponseHeads } from "./response-heads.js";
 import { findResponse } from "./resynchronise.js";
+import { largeRowHeader } from "./row-decoders.js";
 import type { Session } from "./session.js";
 
 const MAX_GREETING_BYTES = 4096;
@@ -19,6 +20,7 @@ export class ServerLane extends Lane {
 	/** A message of the server's own: why it ends the connection. */
 	#isNotice = false;
 	#noticeIndex = 0;
+	#isLargeRow = false;
 	/** A packet that belongs to nothing that is known. */
 	#isStray = false;
 	/** Where rows lie that were not told yet; null: there are none. */
@@ -50,7 +52,8 @@ export class ServerLane extends Lane {
 		const answers = this.#answers;
 		if (!answers.isInRows || first === 0xff || (first === 0xfe && length < MAX_PAYLOAD)) return WHOLE;
 		this.#response!.rows++;
-		return RAW;
+		this.#isLargeRow = length === MAX_PAYLOAD;
+		return this.#isLargeRow ? WHOLE : RAW;
 	}
 
 	#beginGreeting({ sequence, length, here, first }: PacketStart, out: ParserOutput): number {
@@ -92,11 +95,15 @@ export class ServerLane extends Lane {
 
 	packet(bytes: Buffer | null, from: number, to: number, length: number, end: number, out: ParserOutput): void {
 		this.hasRead();
+		const response = this.#response;
+		if (this.#isLargeRow && response !== null) {
+			this.#largeRow(response, bytes, from, to, length, end);
+			return;
+		}
 		if (bytes === null) {
 			this.giveUp("unreadable-packet", out);
 			return;
 		}
-		const response = this.#response;
 		if (response === null) this.#alone(bytes, from, to, length, end, out);
 		else if (length === 0) this.giveUp("malformed-response", out);
 		else if (bytes[from] === 0xff) this.#error(response, bytes, from, to, end, out);
@@ -106,6 +113,16 @@ export class ServerLane extends Lane {
 			if (isOver === null) this.giveUp("malformed-response", out);
 			else if (isOver) this.#finish(response, end, "ok");
 		}
+	}
+
+	/** A row of several packets. */
+	#largeRow(response: Response, bytes: Buffer | null, from: number, to: number, length: number, end: number): void {
+		this.#isLargeRow = false;
+		const header = largeRowHeader(length);
+		const { target } = response;
+		this.body(target, header, 0, header.length, Math.max(0, end - length - header.length));
+		if (bytes === null) target.bodyGap(length);
+		else this.body(target, bytes, from, to, Math.max(0, end - length));
 	}
 
 	#error(response: Response, bytes: Buffer, from: number, to: number, end: number, out: ParserOutput): void {
@@ -119,7 +136,7 @@ export class ServerLane extends Lane {
 			this.giveUp("malformed-response", out);
 			return;
 		}
-		response.error(error);
+		response.error(error, this.startAt(Math.max(0, end - (to - from))));
 		this.#answers.failed();
 		this.#finish(response, end, "error");
 	}
