@@ -2,7 +2,7 @@ import type { MessageWriter, ParserOutput, PayloadWriter } from "../../core/inde
 import { MessageHead } from "../../core/index.js";
 import { afterParameters, parseBindHead, parseFormats } from "./bind.js";
 import { Call, type CallKind } from "./call.js";
-import { type Ask, endsRoundTrip, MAX_EXPECTATIONS } from "./expectations.js";
+import { type Ask, MAX_EXPECTATIONS } from "./expectations.js";
 import { requestHead } from "./heads.js";
 import { readOpening } from "./opening.js";
 import type { Session } from "./session.js";
@@ -420,7 +420,6 @@ export class ClientSide {
 	): void {
 		const session = this.#session;
 		const us = call === null || call.startUs === 0 ? out.timeAt(at) : call.startUs;
-		if (endsRoundTrip(ask) && session.expectations.hasRoundTrip) session.pipelines = true;
 		session.expectations.push(ask, us, call, statement, portal);
 		if (session.expectations.length > MAX_EXPECTATIONS) session.giveUp(out, "pipeline-limit");
 	}
