@@ -3,7 +3,7 @@ import { createWriteStream } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import anyTest, { type TestFn } from "ava";
-import type { Exchange } from "../../core/index.js";
+import type { Exchange, ExchangeMessage } from "../../core/index.js";
 import { captureConfig, startPolytap } from "./support/polytap.js";
 import { type Cluster, missingPostgresql, startPostgresql } from "./support/postgresql.js";
 import { pause } from "./support/program.js";
@@ -47,6 +47,10 @@ async function captured(
 		.map((line) => JSON.parse(line));
 }
 
+const rowsOf = (message: ExchangeMessage | null): readonly Record<string, unknown>[] =>
+	(message?.body.data ?? []) as readonly Record<string, unknown>[];
+const valuesOf = (message: ExchangeMessage | null): readonly unknown[] =>
+	(message?.body.data ?? []) as readonly unknown[];
 const kindOf = (x: Exchange): unknown => x.request?.attributes["postgresql.request"];
 const executions = (all: readonly Exchange[]): Exchange[] =>
 	all.filter((x) => x.kind === "exchange" && (kindOf(x) === "query" || kindOf(x) === "execute"));
@@ -88,11 +92,7 @@ for (const mode of MODES)
 			t.is(Number(calls), steps.filter(({ summary }) => summary.operation.includes("pgbench")).length);
 			const balances = steps.filter(({ summary }) => summary.operation.startsWith("SELECT"));
 			t.true(balances.every(({ response }) => response?.attributes["db.response.returned_rows"] === 1));
-			t.true(
-				balances.every(({ response }) =>
-					Number.isInteger((response?.body.data as { abalance: number }[])[0]?.abalance),
-				),
-			);
+			t.true(balances.every(({ response }) => Number.isInteger(rowsOf(response)[0]?.abalance)));
 			const history = (await cluster.ask("select tid, bid, aid, delta from pgbench_history")).split("\n").sort();
 			const inserts = steps.filter(({ summary }) => summary.operation.startsWith("INSERT"));
 			const recorded = inserts.map(({ request }) =>
@@ -100,7 +100,7 @@ for (const mode of MODES)
 					? String(request?.attributes["db.query.text"])
 							.replace(/^.*VALUES \(((?:-?\d+, ){3}-?\d+).*$/, "$1")
 							.replaceAll(", ", "|")
-					: (request?.body.data as unknown[]).slice(0, 4).join("|"),
+					: valuesOf(request).slice(0, 4).join("|"),
 			);
 			t.deepEqual(recorded.sort(), history);
 			const logins = all.filter((x) => kindOf(x) === "startup");
