@@ -26,6 +26,8 @@ const SMALL = 64;
 /** What a message, and an exchange, is expected to take beside its payload. */
 const FRAME = 256;
 const CHECKSUM_BYTES = 5;
+/** Up to here looking at the bytes ourselves is faster than having them looked at. */
+const SHORT_TEXT = 512;
 const LARGEST_SCRATCH = 1 << 21;
 
 /** Bodies in several pieces are put together here. */
@@ -166,6 +168,11 @@ function body(out: Buffer, at: number, payload: Payload, coding: string | null):
 	end = putCount(out, end, TAG.BODY_CAPTURED, payload.captured);
 	end = putWord(out, end, TAG.BODY_COMPLETENESS, "Completeness", payload.completeness);
 	if (payload.gaps !== null) end = putGaps(out, end, TAG.BODY_GAPS, payload.gaps);
+	if (coding === null && payload.captured <= SHORT_TEXT && payload.isPlainText()) {
+		end = putWord(out, end, TAG.BODY_ENCODING, "Encoding", "utf8");
+		out[end] = TAG.BODY_TEXT;
+		return close(out, at, expected, payload.copyTo(out, putVarint(out, end + 1, payload.captured)));
+	}
 	const raw = payload.contiguous(scratch);
 	const decoded =
 		coding !== null && raw.length > 0 ? decodeContent(coding, raw, payload.gaps?.[0]?.from ?? null) : null;
