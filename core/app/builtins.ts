@@ -14,6 +14,7 @@ export const BUILTINS: PluginModules = {
 	parsers: [
 		{ name: "http/1.1", module: here("../../parsers/http1/index.js") },
 		{ name: "postgresql", module: here("../../parsers/postgresql/index.js") },
+		{ name: "tls", module: here("../../parsers/tls/index.js") },
 		{ name: "mysql", module: here("../../parsers/mysql/index.js") },
 	],
 	sinks: [
