@@ -355,6 +355,11 @@ export interface MessageWriter extends PayloadWriter {
 	wireBytes(count: number): void;
 	flag(name: string): void;
 	/**
+	 * Facts about its exchange that are in neither message: who waited for what, why it was given up. In `annotations`, over
+	 * those of the same name. Until the exchange comes out, also when the message is over.
+	 */
+	annotate(attributes: Attributes): void;
+	/**
 	 * The message ends before byte `index`. `error` is the protocol's own word for failure. Only in a call of its own
 	 * direction.
 	 */

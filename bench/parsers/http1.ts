@@ -70,6 +70,7 @@ class Nowhere implements ParserOutput, MessageWriter, PartWriter {
 	wireBytes(): void {}
 	abandon(): void {}
 	secret(): void {}
+	annotate(): void {}
 	item(): void {}
 	items(): void {}
 

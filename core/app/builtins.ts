@@ -16,6 +16,7 @@ export const BUILTINS: PluginModules = {
 		{ name: "postgresql", module: here("../../parsers/postgresql/index.js") },
 		{ name: "tls", module: here("../../parsers/tls/index.js") },
 		{ name: "mysql", module: here("../../parsers/mysql/index.js") },
+		{ name: "http/2", module: here("../../parsers/http2/index.js") },
 	],
 	sinks: [
 		{ name: "blackhole", module: here("../../sinks/blackhole/index.js") },

@@ -177,6 +177,11 @@ export class Message implements MessageWriter {
 		this.exchange.addFlag(name);
 	}
 
+	annotate(attributes: Attributes): void {
+		const { exchange } = this;
+		if (!exchange.isDone) exchange.annotations = { ...exchange.annotations, ...attributes };
+	}
+
 	finish(index: number, outcome: "ok" | "error" | "aborted"): void {
 		const context = this.#context;
 		if (context === null) return;

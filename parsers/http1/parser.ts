@@ -14,7 +14,7 @@ import { HEAD_END_OVERLAP, headEnd } from "./head-end.js";
 import { HeadMemory, type SeenHead } from "./head-memory.js";
 import { At, Lane } from "./lane.js";
 import { nextStart } from "./start.js";
-import { upgradeHints } from "./upgrade.js";
+import { parserOf, upgradeHints } from "./upgrade.js";
 
 export const MAX_HEAD_BYTES = 65_536;
 
@@ -182,7 +182,7 @@ export class Http1Parser implements ProtocolParser {
 		writer.head(head);
 		lane.head = head;
 		if (status === 101)
-			return this.#leave(lane, end, out, head.upgrade ?? request?.upgrade ?? "unknown", upgradeHints(request, head));
+			return this.#leave(lane, end, out, parserOf(head.upgrade ?? request?.upgrade ?? "unknown"), upgradeHints(request, head));
 		if (request !== null) {
 			if (request.method === "CONNECT" && status < 300) return this.#leave(lane, end, out, null, {});
 			// only the answer to the request that asked decides

@@ -121,6 +121,7 @@ class Writer implements MessageWriter {
 	}
 
 	secret(): void {}
+	annotate(): void {}
 	wireBytes(): void {}
 
 	abandon(): never {

@@ -140,6 +140,11 @@ export class WatchedWriter extends WatchedPayload<MessageWriter> implements Mess
 		this.inner.flag(name);
 	}
 
+	annotate(attributes: Attributes): void {
+		this.out.attributes(attributes);
+		this.inner.annotate(attributes);
+	}
+
 	finish(index: number, outcome: "ok" | "error" | "aborted"): void {
 		this.out.speaking("finish");
 		if (!this.isOver) {
