@@ -99,29 +99,36 @@ function looksLikeFrame(bytes: Uint8Array, at: number, dir: Direction): boolean 
 	}
 }
 
-/** How many frames in a row are enough, where they do not end exactly where the bytes do. */
-const ENOUGH = 4;
-const ENOUGH_AT_END = 2;
+/** Frames that follow each other. */
+export interface Chain {
+	readonly count: number;
+	/** With the head of one that is not there as a whole. */
+	readonly heads: number;
+	/** The last one ends where the bytes do. */
+	readonly isExact: boolean;
+}
 
-/** Frames that follow each other from `at` on. `isExact`: the last one ends where the bytes do. Null: what follows is none. */
-export function chainAt(bytes: Uint8Array, start: number, dir: Direction): { count: number; isExact: boolean } | null {
+/** From `start` on. Null: what is there, or follows, is none. */
+export function chainAt(bytes: Uint8Array, start: number, dir: Direction): Chain | null {
 	let count = 0;
+	let heads = 0;
 	let at = start;
 	while (at < bytes.length) {
 		const looks = looksLikeFrame(bytes, at, dir);
 		if (looks === false) return null;
 		if (looks === null) break;
 		const end = at + FRAME_HEAD + lengthAt(bytes, at);
+		heads++;
 		if (end > bytes.length) break;
 		count++;
 		at = end;
 	}
-	return { count, isExact: at === bytes.length && count > 0 };
+	return { count, heads, isExact: at === bytes.length && count > 0 };
 }
 
 /**
- * Where frames begin in bytes that may begin anywhere: several that follow each other, or two (at the very front: one) that
- * end exactly where the bytes end. `need`: not here, but the last so many bytes may be the beginning.
+ * Where frames begin in bytes that may begin anywhere: three heads of frames that follow each other, or two frames that end
+ * exactly where the bytes end; at the very front one less is enough. `need`: not here, but in the last so many bytes perhaps.
  */
 export function nextFrame(
 	bytes: Uint8Array,
@@ -133,8 +140,10 @@ export function nextFrame(
 	for (let at = from; at < last; at++) {
 		const chain = chainAt(bytes, at, dir);
 		if (chain === null) continue;
-		const { count, isExact } = chain;
-		if (count >= ENOUGH || (isExact && count >= (at === from ? 1 : ENOUGH_AT_END))) return { skip: at - from };
+		// chance finds a frame in the middle of one more often than at the front of what came
+		const doubt = at === from ? 0 : 1;
+		const { count, heads, isExact } = chain;
+		if (heads >= 2 + doubt || (isExact && count >= 1 + doubt)) return { skip: at - from };
 		if (need === 0) need = last - at;
 	}
 	// the longest frame that may be one, and what follows it
