@@ -182,7 +182,13 @@ export class Http1Parser implements ProtocolParser {
 		writer.head(head);
 		lane.head = head;
 		if (status === 101)
-			return this.#leave(lane, end, out, parserOf(head.upgrade ?? request?.upgrade ?? "unknown"), upgradeHints(request, head));
+			return this.#leave(
+				lane,
+				end,
+				out,
+				parserOf(head.upgrade ?? request?.upgrade ?? "unknown"),
+				upgradeHints(request, head),
+			);
 		if (request !== null) {
 			if (request.method === "CONNECT" && status < 300) return this.#leave(lane, end, out, null, {});
 			// only the answer to the request that asked decides

@@ -15,7 +15,8 @@ export function upgradeHints(request: Http1Head | null, response: Http1Head): At
 	const path = request?.attributes["url.path"];
 	if (typeof path === "string") hints["url.path"] = path;
 	for (const [name, value] of request?.headers ?? [])
-		if (name.length === 14 && name.toLowerCase() === "http2-settings") hints["http.request.header.http2-settings"] = value;
+		if (name.length === 14 && name.toLowerCase() === "http2-settings")
+			hints["http.request.header.http2-settings"] = value;
 	for (const [name, value] of response.headers) {
 		const lower = name.toLowerCase();
 		if (!lower.startsWith("sec-websocket-")) continue;

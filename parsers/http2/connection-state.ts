@@ -1,4 +1,4 @@
-import type { Direction, ParserContext, ParserOutput } from "../../core/index.js";
+import type { AttributeValue, Direction, ParserContext, ParserOutput } from "../../core/index.js";
 import { Flow, StreamFlow } from "./flow.js";
 import { errorName, Flag, FRAME_HEAD, streamAt, Type, wordAt } from "./frames.js";
 import { Pings } from "./pings.js";
@@ -11,14 +11,14 @@ const MAX_DEBUG_BYTES = 256;
 
 /** What both ends of a connection agree on, and what they do to it. */
 export class ConnectionState {
-	/** Blocks that could not be decoded where something was missing before. */
-	badBlocks = 0;
 	readonly streams: Streams;
 	readonly #flow = new Flow();
 	readonly #pings = new Pings();
 	#goaways = 0;
 	#windowUpdates = 0;
 	#hasTold = false;
+	/** Of the connection; told at the end, so that they do not depend on which direction was seen first. */
+	readonly #notes = new Map<string, AttributeValue>();
 
 	/** `HTTP2-Settings` of the request that asked for HTTP/2; null: none did. */
 	#upgrade: string | null = null;
@@ -98,21 +98,27 @@ export class ConnectionState {
 		if (this.#hasTold) return;
 		this.#hasTold = true;
 		const { streams } = this;
-		out.note("http2.streams", streams.count);
-		this.#pings.tell(out);
+		const notes = this.#notes;
+		notes.set("http2.streams", streams.count);
+		this.#pings.tell(notes);
 		const counts: readonly (readonly [string, number])[] = [
 			["http2.resets", streams.resets],
 			["http2.pushes", streams.pushes],
 			["http2.window_updates", this.#windowUpdates],
 			["http2.goaways", this.#goaways],
 			["http2.streams_evicted", streams.evicted],
-			["http2.blocks_after_loss_undecodable", this.badBlocks],
 		];
-		for (const [name, count] of counts) if (count > 0) out.note(name, count);
+		for (const [name, count] of counts) if (count > 0) notes.set(name, count);
+		for (const name of [...notes.keys()].sort()) out.note(name, notes.get(name)!);
+	}
+
+	count(name: string): void {
+		const before = this.#notes.get(name);
+		this.#notes.set(name, typeof before === "number" ? before + 1 : 1);
 	}
 
 	#settings(dir: Direction, bytes: Uint8Array, from: number, to: number, out: ParserOutput): void {
-		const window = readSettings(bytes, from, to, dir, out);
+		const window = readSettings(bytes, from, to, dir, this.#notes);
 		if (window >= 0) this.#flow.initialWindow(dir, window, this.streams.flows(), out.timeAt(0));
 	}
 
@@ -127,11 +133,11 @@ export class ConnectionState {
 		const last = wordAt(bytes, from) & 0x7fff_ffff;
 		const code = wordAt(bytes, from + 4);
 		const name = `http2.goaway.${dir === 0 ? "client" : "server"}`;
-		out.note(`${name}.error_code`, errorName(code));
-		out.note(`${name}.last_stream`, last);
+		this.#notes.set(`${name}.error_code`, errorName(code));
+		this.#notes.set(`${name}.last_stream`, last);
 		const debugTo = Math.min(to, from + 8 + MAX_DEBUG_BYTES);
 		if (debugTo > from + 8)
-			out.note(`${name}.debug`, Buffer.from(bytes.subarray(from + 8, debugTo)).toString("latin1"));
+			this.#notes.set(`${name}.debug`, Buffer.from(bytes.subarray(from + 8, debugTo)).toString("latin1"));
 		this.streams.goaway(dir, last, code, out);
 	}
 

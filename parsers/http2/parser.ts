@@ -56,8 +56,11 @@ export class Http2Parser implements ProtocolParser {
 			}
 			const next = this.#frame(side, dir, bytes, at, out);
 			if (next >= 0) at = next;
-			else if (next === BAD) this.#badFrame(side, dir, out);
-			else return next === HOLD && at === 0 ? WAIT : at;
+			else if (next === BAD) {
+				this.#badFrame(side, dir, out);
+				// it looks like a frame, and will again
+				at++;
+			} else return next === HOLD && at === 0 ? WAIT : at;
 		}
 		return at;
 	}
@@ -144,8 +147,7 @@ export class Http2Parser implements ProtocolParser {
 			this.#alone = true;
 		}
 		const block = side.blocks.read(found.bytes, found.from, found.to);
-		if (block === null && side.isDoubtful) this.#state.badBlocks++;
-		else if (block === null) out.count("http2.blocks_undecodable");
+		if (block === null) this.#state.count("http2.blocks_undecodable");
 		if (isPush) streams.promise(id, found.promised, block, out);
 		else streams.fields(dir, id, block, (bytes[at + 4]! & Flag.endStream) !== 0, at, found.end, out);
 		return found.end;
@@ -160,7 +162,7 @@ export class Http2Parser implements ProtocolParser {
 
 	/** A block that nobody will keep: its end is looked for, and what it inserted is not known. */
 	#tooLarge(side: Side, dir: Direction, bytes: Uint8Array, at: number, out: ParserOutput): void {
-		out.count("http2.blocks_too_large");
+		this.#state.count("http2.blocks_too_large");
 		side.blocks.lose();
 		side.skipsBlock = (bytes[at + 4]! & Flag.endHeaders) === 0;
 		side.left = lengthAt(bytes, at);
@@ -244,7 +246,7 @@ export class Http2Parser implements ProtocolParser {
 			this.#giveUp(out, "bad-frame");
 			return;
 		}
-		out.count("http2.frames_lost");
+		this.#state.count("http2.frames_lost");
 		side.reset();
 		side.isLost = true;
 		this.#state.cut(dir);

@@ -1,4 +1,4 @@
-import type { Direction, ParserOutput } from "../../core/index.js";
+import type { AttributeValue, Direction } from "../../core/index.js";
 
 const MAX_WAITING = 16;
 
@@ -33,12 +33,12 @@ export class Pings {
 		return us;
 	}
 
-	tell(out: ParserOutput): void {
+	tell(notes: Map<string, AttributeValue>): void {
 		if (this.count === 0) return;
-		out.note("http2.pings", this.count);
+		notes.set("http2.pings", this.count);
 		if (this.answered === 0) return;
-		out.note("http2.ping.answered", this.answered);
-		out.note("http2.ping.min_us", this.minUs);
-		out.note("http2.ping.max_us", this.maxUs);
+		notes.set("http2.ping.answered", this.answered);
+		notes.set("http2.ping.min_us", this.minUs);
+		notes.set("http2.ping.max_us", this.maxUs);
 	}
 }

@@ -6,7 +6,7 @@ import parser from "../../../parsers/http2/index.js";
 import { Harness } from "../../core/engine/harness.js";
 import { ask, type Chunk, talk } from "./talk.js";
 
-export function play(chunks: readonly Chunk[], size = Number.POSITIVE_INFINITY): Harness {
+function play(chunks: readonly Chunk[], size = Number.POSITIVE_INFINITY): Harness {
 	const h = new Harness({ maxBodyBytes: 1 << 24 }, [parser]).open();
 	const at: [number, number] = [0, 0];
 	for (const { dir, bytes } of chunks)
@@ -29,6 +29,14 @@ const LARGE = Buffer.alloc(300_000, "0123456789abcdef");
 const recorded = talk(
 	(stream, headers) => {
 		const path = String(headers[":path"]);
+		if (path === "/upload") {
+			stream.resume();
+			stream.on("end", () => {
+				stream.respond({ ":status": 200 });
+				stream.end();
+			});
+			return;
+		}
 		if (path.startsWith("/early")) stream.additionalHeaders({ ":status": 103, link: "</x.css>" });
 		stream.respond(
 			{ ":status": path === "/missing" ? 404 : 200, "content-type": "text/plain", "x-path": path },
@@ -61,7 +69,9 @@ for (const size of [Number.POSITIVE_INFINITY, 1, 9, 1000]) {
 		t.deepEqual(h.failures, []);
 		const all = exchangesOf(h);
 		t.is(all.length, 26);
-		t.true(all.every(({ protocol, request, response }) => protocol === "http/2" && request !== null && response !== null));
+		t.true(
+			all.every(({ protocol, request, response }) => protocol === "http/2" && request !== null && response !== null),
+		);
 		for (let i = 0; i < 20; i++) {
 			const x = all.find(({ request }) => request!.attributes["url.query"] === `page=${i}`)!;
 			t.is(x.summary.operation, `GET /item/${i}`);
