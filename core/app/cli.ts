@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command line. The only file that ends the process. */
 import { writeSync } from "node:fs";
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { PolytapError } from "../errors.js";
 import { isBrokenPipe } from "../io/write-fully.js";
 import { FORMATS, type Format } from "./formats.js";
@@ -90,6 +90,16 @@ program
 	.action(async (name: string | undefined, { json }: { json?: true }) => {
 		const { list } = await import("./commands/list.js");
 		print(await list(name ?? null, json === true));
+	});
+
+program
+	.command("create")
+	.description("a new plugin in a folder of its own: code, tests, a config")
+	.addArgument(new Argument("<kind>", "what it is").choices(["source", "parser", "sink"]))
+	.argument("<name>", "of the plugin and its folder, like my-plugin")
+	.action(async (kind: "source" | "parser" | "sink", name: string) => {
+		const { create } = await import("./commands/create.js");
+		print(await create(kind, name, process.cwd()));
 	});
 
 program

@@ -97,6 +97,11 @@ type Act = (at: AtWork) => Promise<void>;
 async function inWorld<C>(plugin: SinkPlugin<C>, title: string, makeWorld: MakeWorld, act: Act): Promise<void> {
 	const fail = failer(`sink ${plugin.type}`, title);
 	const world = await makeWorld();
+	let isGone = false;
+	const close = async () => {
+		if (!isGone) await world.close?.();
+		isGone = true;
+	};
 	try {
 		const config = configured(plugin.config, world.config, fail);
 		const paths = pathsIn(world.config);
@@ -113,10 +118,12 @@ async function inWorld<C>(plugin: SinkPlugin<C>, title: string, makeWorld: MakeW
 		}
 		await closeTwice(sink, fail, failure);
 		if (failure !== null) throw failure;
+		// the world may have its own end of a connection: what is left when it is gone is the sink's
+		await close();
 		const left = await leftovers(before, paths);
 		if (left !== null) fail("sinkClose", `after close() there is still open: ${left}`);
 	} finally {
-		await world.close?.();
+		await close();
 	}
 }
 
