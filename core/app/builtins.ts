@@ -17,6 +17,7 @@ export const BUILTINS: PluginModules = {
 		{ name: "tls", module: here("../../parsers/tls/index.js") },
 		{ name: "mysql", module: here("../../parsers/mysql/index.js") },
 		{ name: "http/2", module: here("../../parsers/http2/index.js") },
+		{ name: "grpc", module: here("../../parsers/grpc/index.js") },
 	],
 	sinks: [
 		{ name: "blackhole", module: here("../../sinks/blackhole/index.js") },

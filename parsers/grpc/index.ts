@@ -1,0 +1,34 @@
+/**
+ * gRPC and gRPC-Web: payloads of HTTP/2 and HTTP/1.1 messages with such a media type. The exchange's protocol becomes `grpc`;
+ * each message is a part of the request or response, with its own time. Attributes: `rpc.system`, `rpc.service`,
+ * `rpc.method`, `grpc.timeout_us` of the request; `rpc.grpc.status_code`, `grpc.message` of the response;
+ * `rpc.message.compressed` of a part. The status comes from trailers, from the head where there is nothing else, or from
+ * gRPC-Web's frame of trailers. Flags: `grpc-status-missing`, `grpc-message-cut`, `grpc-framing-lost`.
+ */
+import { type ContentContext, type ContentParser, type ParserPlugin, payloadsOnly } from "../../core/index.js";
+import { GrpcContent } from "./framing.js";
+import { Heads } from "./heads.js";
+import { Decoders } from "./message-decoder.js";
+import { WebTextContent } from "./web-text.js";
+
+function create(context: ContentContext): ContentParser {
+	const { shared, mediaType } = context;
+	let heads = shared.get("heads");
+	if (!(heads instanceof Heads)) shared.set("heads", (heads = new Heads()));
+	let decoders = shared.get("decoders");
+	if (!(decoders instanceof Decoders)) shared.set("decoders", (decoders = new Decoders()));
+	const content = new GrpcContent(context, heads as Heads, decoders as Decoders);
+	return mediaType.startsWith("application/grpc-web-text") ? new WebTextContent(content) : content;
+}
+
+const grpc: ParserPlugin = {
+	api: 0,
+	kind: "parser",
+	protocol: "grpc",
+	summary: "gRPC and gRPC-Web in HTTP/2 and HTTP/1.1: calls, messages as field trees, status",
+	readsOnly: true,
+	...payloadsOnly,
+	content: { mediaTypes: ["application/grpc", "application/grpc-web", "application/grpc-web-text"], create },
+};
+
+export default grpc;
