@@ -31,6 +31,7 @@ tcpdump tcpdump
 curl curl
 mariadb-server /usr/sbin/mariadbd
 mariadb-client mariadb
+nghttp2-client h2load
 postgresql-15 /usr/lib/postgresql/*/bin/postgres
 '
 
