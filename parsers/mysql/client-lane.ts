@@ -187,6 +187,7 @@ export class ClientLane extends Lane {
 		const writer = out.begin(start);
 		session.login = login;
 		this.#code = command.LOGIN;
+		session.namespace = login.schema;
 		this.#identity(writer, command.LOGIN, login);
 		this.#loginId = writer.id;
 		writer.finish(end, "ok");
