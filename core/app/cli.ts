@@ -87,9 +87,10 @@ program
 	.description("the plugins and their options")
 	.argument("[name]", "only this one")
 	.option("--json", "as JSON: each plugin with the JSON Schema of its options")
-	.action(async (name: string | undefined, { json }: { json?: true }) => {
+	.option("-c, --config <file>", "with the plugins that this config file names")
+	.action(async (name: string | undefined, { json, config }: { json?: true; config?: string }) => {
 		const { list } = await import("./commands/list.js");
-		print(await list(name ?? null, json === true));
+		print(await list(name ?? null, json === true, config ?? null));
 	});
 
 program

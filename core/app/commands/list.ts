@@ -4,6 +4,7 @@ import { sinkCommonSchema } from "../../config/schema.js";
 import { didYouMean } from "../../config/suggest.js";
 import { PolytapError } from "../../errors.js";
 import { BUILTINS } from "../builtins.js";
+import { readConfig } from "../config-file.js";
 import { Plugins } from "../plugins.js";
 
 interface Listed {
@@ -14,9 +15,9 @@ interface Listed {
 	readonly options: z.ZodType | null;
 }
 
-/** `name`: only that plugin; rejects where there is none. */
-export async function list(name: string | null, asJson: boolean): Promise<string> {
-	const all = await everything(new Plugins(BUILTINS));
+/** `name`: only that plugin; rejects where there is none. `config`: with the plugins of that file. */
+export async function list(name: string | null, asJson: boolean, config: string | null = null): Promise<string> {
+	const all = await everything(await pluginsOf(config));
 	const chosen = name === null ? all : all.filter((one) => one.name === name);
 	if (chosen.length === 0) {
 		const names = all.map((one) => one.name);
@@ -40,6 +41,12 @@ export async function list(name: string | null, asJson: boolean): Promise<string
 		if (kind === "sink") lines.push("  every sink", ...optionsOf(sinkCommonSchema, "    "));
 	}
 	return `${lines.join("\n")}\n`;
+}
+
+async function pluginsOf(config: string | null): Promise<Plugins> {
+	if (config === null) return new Plugins(BUILTINS);
+	const { catalog } = await readConfig(config);
+	return catalog instanceof Plugins ? catalog : new Plugins(BUILTINS);
 }
 
 const TITLES = [
