@@ -1,7 +1,7 @@
 import { MessageHead, type MessageWriter, type ParserOutput } from "../../core/index.js";
 import * as command from "./commands.js";
 import { CommandHead, commandName } from "./commands.js";
-import { type Login, readChangeUser, readLogin } from "./handshake.js";
+import { type Login, readChangeUser, readLogin, SSL_REQUEST_BYTES } from "./handshake.js";
 import { Lane } from "./lane.js";
 import { LongText } from "./long-text.js";
 import { HOLD, type PacketStart, PIECES, WHOLE } from "./packets.js";
@@ -18,6 +18,7 @@ const MAX_LOGIN_BYTES = 65_536;
 /** What the client says: a login, commands, and in between what the server asked for. */
 export class ClientLane extends Lane {
 	#code = -1;
+	#isLogin = false;
 	#writer: MessageWriter | null = null;
 	#stream: Stream = "secret";
 	readonly #text = new LongText();
@@ -36,7 +37,11 @@ export class ClientLane extends Lane {
 
 	begins(start: PacketStart, out: ParserOutput): number {
 		const { session } = this;
-		if (session.login === null && !session.isLate) return this.#beginLogin(start, out);
+		// a login may also follow a greeting that was lost
+		const mayLogIn =
+			!session.isLate || (this.#code === -1 && start.sequence !== 0 && start.length >= SSL_REQUEST_BYTES);
+		this.#isLogin = session.login === null && mayLogIn;
+		if (this.#isLogin) return this.#beginLogin(start, out);
 		const goesOn = start.sequence !== 0 || (this.#isUploading && this.packets.sequence === 0xff);
 		if (goesOn) return this.#beginAnswer(start, out);
 		if (session.willCompress && !this.isCompressed) {
@@ -67,7 +72,10 @@ export class ClientLane extends Lane {
 		const writer = out.begin(this.startAt(index), undefined, command.isOneWay(first) ? "message" : "exchange");
 		this.#writer = writer;
 		// an answer that comes before the end must know what it answers
-		if (here < length) writer.head(this.#requests.plain(first));
+		if (here < length) {
+			session.unfinished = this.#requests.plain(first);
+			writer.head(session.unfinished);
+		}
 		if (first === command.PREPARE) statements.preparing++;
 		const isText = first === command.QUERY || first === command.PREPARE;
 		this.#length = 0;
@@ -104,7 +112,9 @@ export class ClientLane extends Lane {
 	packet(bytes: Buffer | null, from: number, to: number, length: number, end: number, out: ParserOutput): void {
 		const { session } = this;
 		session.clientSequence = this.packets.sequence;
-		if (session.login === null && !session.isLate) {
+		session.unfinished = null;
+		if (this.#isLogin) {
+			this.#isLogin = false;
 			this.#login(readLogin(bytes!, from, to), end - length - 4, end, out);
 			return;
 		}
@@ -148,6 +158,7 @@ export class ClientLane extends Lane {
 	ends(end: number): void {
 		const { session } = this;
 		session.clientSequence = this.packets.sequence;
+		session.unfinished = null;
 		const writer = this.#writer!;
 		this.#writer = null;
 		if (this.#stream === "upload") {
@@ -233,6 +244,7 @@ export class ClientLane extends Lane {
 		this.restart(found.isCompressed);
 		this.#writer = null;
 		session.upload = null;
+		session.unfinished = null;
 		this.#isUploading = false;
 		session.statements.commandsLost();
 		return { skip: found.at };

@@ -32,7 +32,7 @@ export interface PacketHandler {
 	/** A packet begins: how is its payload wanted? */
 	begins(start: PacketStart, out: ParserOutput): number;
 
-	/** A whole payload, or null where it was too large to keep or has a hole; `end` is the index after it. */
+	/** A whole payload, or null where it was too large to keep; `end` is the index after it. */
 	packet(bytes: Buffer | null, from: number, to: number, length: number, end: number, out: ParserOutput): void;
 	piece(bytes: Buffer, from: number, to: number, out: ParserOutput): void;
 	/** `length` bytes of what comes in pieces are missing here. */
@@ -63,7 +63,7 @@ export class PacketReader {
 	#want = WHOLE;
 	#held: Buffer = EMPTY;
 	#heldLength = 0;
-	/** True where the payload is not kept: too large, or with a hole. */
+	/** True where the payload is too large to be kept. */
 	#isLost = false;
 	#total = 0;
 	readonly #start: PacketStart = { index: 0, sequence: 0, length: 0, first: 0, here: 0 };
@@ -139,16 +139,12 @@ export class PacketReader {
 		}
 	}
 
-	/** Bytes are missing. True: they lie inside this payload, and reading goes on behind them. */
+	/** Bytes are missing. True: they lie inside a payload that comes in pieces, and reading goes on behind them. */
 	gap(length: number, out: ParserOutput): boolean {
-		if (!this.#isInside || length > this.#left) return false;
+		if (!this.#isInside || this.#want === WHOLE || length > this.#left) return false;
 		this.#left -= length;
 		this.#total += length;
-		if (this.#want !== WHOLE) this.#handler.missing(length, out);
-		else {
-			this.#release();
-			this.#isLost = true;
-		}
+		this.#handler.missing(length, out);
 		if (this.#left === 0 && !this.#goesOn) this.#finish(length, out);
 		return true;
 	}

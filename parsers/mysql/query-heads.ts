@@ -50,7 +50,7 @@ export function commonAttributes(code: number, { system, namespace }: HeadContex
 	const attributes: Named = {};
 	if (system !== null) attributes["db.system.name"] = system;
 	if (namespace !== null) attributes["db.namespace"] = namespace;
-	attributes["mysql.command"] = commandName(code) ?? `0x${code.toString(16)}`;
+	if (code >= 0) attributes["mysql.command"] = commandName(code) ?? `0x${code.toString(16)}`;
 	return attributes;
 }
 

@@ -82,6 +82,9 @@ export class ServerLane extends Lane {
 			}
 			if (!out.mustProceed && this.hold()) return false;
 		}
+		// an answer to what was not heard to its end: the rest of it comes
+		const isEarly = head !== null && head === this.session.unfinished && first !== 0xff;
+		if (isEarly && !out.mustProceed && this.hold()) return false;
 		const known = head instanceof CommandHead ? head : null;
 		if (known !== null && command.isStream(known.code) && first !== 0xff) {
 			out.settle("ok");

@@ -1,4 +1,4 @@
-import type { MessageWriter, ParserOutput } from "../../core/index.js";
+import type { MessageHead, MessageWriter, ParserOutput } from "../../core/index.js";
 import * as capability from "./capabilities.js";
 import { ColumnMemory } from "./columns.js";
 import type { Greeting, Login } from "./handshake.js";
@@ -24,6 +24,8 @@ export class Session {
 	namespace: string | null = null;
 	/** The request to which a file's content is added, until that ends. */
 	upload: MessageWriter | null = null;
+	/** Head of a command whose end the client has not said yet. */
+	unfinished: MessageHead | null = null;
 	/** Commands that the client sent since the server's bytes were lost the last time. */
 	commandsSinceLoss = 0;
 	/** Sequence number of the client's last packet. */
