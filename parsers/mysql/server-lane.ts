@@ -1,4 +1,4 @@
-import { MessageHead, type ParserOutput } from "../../core/index.js";
+import { MessageHead, type MessageWriter, type ParserOutput } from "../../core/index.js";
 import { Answers } from "./answers.js";
 import * as command from "./commands.js";
 import { CommandHead } from "./commands.js";
@@ -18,8 +18,7 @@ const MAX_GREETING_BYTES = 4096;
 export class ServerLane extends Lane {
 	#response: Response | null = null;
 	/** A message of the server's own: why it ends the connection. */
-	#isNotice = false;
-	#noticeIndex = 0;
+	#noticeWriter: MessageWriter | null = null;
 	#isLargeRow = false;
 	/** A packet that belongs to nothing that is known. */
 	#isStray = false;
@@ -48,7 +47,7 @@ export class ServerLane extends Lane {
 			}
 		}
 		if (this.#response === null && !this.#beginResponse(start, out)) return HOLD;
-		if (this.#isNotice || this.#isStray) return WHOLE;
+		if (this.#noticeWriter !== null || this.#isStray) return WHOLE;
 		const answers = this.#answers;
 		if (!answers.isInRows || first === 0xff || (first === 0xfe && length < MAX_PAYLOAD)) return WHOLE;
 		this.#response!.rows++;
@@ -67,9 +66,9 @@ export class ServerLane extends Lane {
 	/** False: not yet, or never. */
 	#beginResponse({ index, sequence, first }: PacketStart, out: ParserOutput): boolean {
 		this.#isStray = false;
-		this.#isNotice = sequence === 0 && first === 0xff;
-		if (this.#isNotice) {
-			this.#noticeIndex = index;
+		this.#noticeWriter = null;
+		if (sequence === 0 && first === 0xff) {
+			this.#noticeWriter = out.begin(this.startAt(index), undefined, "message");
 			return true;
 		}
 		const at = this.startAt(index);
@@ -158,7 +157,7 @@ export class ServerLane extends Lane {
 	/** The greeting, a notice, or what nobody asked for. */
 	#alone(bytes: Buffer, from: number, to: number, length: number, end: number, out: ParserOutput): void {
 		const { session } = this;
-		if (this.#isNotice || bytes[from] === 0xff) {
+		if (this.#noticeWriter !== null || (session.greeting === null && bytes[from] === 0xff)) {
 			this.#notice(bytes, from, to, end, out);
 			return;
 		}
@@ -176,13 +175,13 @@ export class ServerLane extends Lane {
 
 	#notice(bytes: Buffer, from: number, to: number, end: number, out: ParserOutput): void {
 		const error = readErr(bytes, from, to);
-		const index = this.isCompressed ? this.startAt(end) : Math.min(end, this.#isNotice ? this.#noticeIndex : 0);
-		this.#isNotice = false;
+		// a refusal instead of a greeting is shown whole
+		const writer = this.#noticeWriter ?? out.begin(Math.max(0, end - (to - from) - 4), undefined, "message");
+		this.#noticeWriter = null;
 		if (error === null) {
 			this.giveUp("malformed-response", out);
 			return;
 		}
-		const writer = out.begin(index, undefined, "message");
 		writer.head(new MessageHead(`ERROR ${error.code}`, errAttributes(error), []));
 		writer.finish(this.endAt(end), "error");
 		// a server that refuses says nothing more
