@@ -1,9 +1,12 @@
 /** The example plugins keep their contract, and run in a config. */
+import { spawn } from "node:child_process";
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import test from "ava";
 import { checkParser, checkSink, checkSource, type SinkWorld } from "polytap/testkit";
 import logLines from "../../examples/log-lines.js";
@@ -71,3 +74,42 @@ test.serial("webhook keeps its contract", (t) =>
 		}),
 	),
 );
+
+test.serial("the three of them run in one config: lines of a file arrive at an HTTP endpoint", async (t) => {
+	const world = await server(200);
+	const path = join(folder, "followed.log");
+	const file = join(folder, "polytap.yaml");
+	writeFileSync(path, "");
+	const here = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
+	const modules = ["tail-log", "log-lines", "webhook"].map((name) => here(`examples/${name}.js`));
+	const config = {
+		version: 1,
+		plugins: modules,
+		sources: { log: { type: "tail-log", path, poll_ms: 5 } },
+		sinks: { hook: { type: "webhook", ...(world.config as object) } },
+	};
+	// JSON is YAML
+	writeFileSync(file, JSON.stringify(config));
+	const polytap = spawn(process.execPath, [here("core/app/cli.js"), "run", "-c", file], {
+		stdio: ["ignore", "pipe", "pipe"],
+	});
+	const closed = new Promise<number | null>((resolve) => polytap.once("close", resolve));
+	let said = "";
+	polytap.stderr.on("data", (chunk) => {
+		said += chunk;
+	});
+	const until = performance.now() + 30_000;
+	const come = async (is: () => boolean | Promise<boolean>) => {
+		while (!(await is()) && performance.now() < until) await delay(10);
+	};
+	try {
+		await come(() => said.includes("ready:"));
+		appendFileSync(path, "info one\nerror two\n");
+		await come(async () => ((await world.received?.()) ?? []).length >= 2);
+		t.is((await world.received?.())?.length, 2, said);
+	} finally {
+		polytap.kill("SIGTERM");
+		t.is(await closed, 0, said);
+		await world.close?.();
+	}
+});
