@@ -57,6 +57,13 @@ export const ERRORS = {
 		exit: 1,
 		meaning: "A parser hung the worker too often and is switched off for the rest of the run.",
 	},
+	PLUGIN_LEFT_OUT: {
+		exit: 1,
+		meaning:
+			"A source or sink hung or ended the worker too often, or as soon as it was made; the rest goes on without.",
+	},
+	RELOAD_FAILED: { exit: 1, meaning: "A new config was not applied, on SIGHUP; the one before goes on unchanged." },
+	METRICS_FAILED: { exit: 1, meaning: "The endpoint for metrics and health could not be opened, or failed." },
 	WORKER_DIED: { exit: 1, meaning: "A worker thread ended unexpectedly and was started again." },
 	BPF_NOT_PERMITTED: { exit: 3, meaning: "The kernel refuses BPF to this user." },
 	BPF_UNSUPPORTED: { exit: 3, meaning: "This kernel lacks something that the eBPF source needs." },

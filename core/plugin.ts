@@ -91,6 +91,11 @@ export interface SourceHost {
 	open(signal: AbortSignal): Promise<unknown>;
 	/** Idempotent, legal before `open`. */
 	close(): Promise<void>;
+	/**
+	 * Other options, validated, while it runs (SIGHUP). Sync: changes what needs no new start, all of it or nothing, and returns
+	 * the keys that it left as they were. When it throws nothing has changed. Without it every change waits for a restart.
+	 */
+	reconfigure?(config: unknown): readonly string[];
 	/** Cumulative counters that only the host can see. Called about once a second and at the end. */
 	counters?(): Readonly<Record<string, number>>;
 }

@@ -4,6 +4,8 @@ import { writeSync } from "node:fs";
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { PolytapError } from "../errors.js";
 import { isBrokenPipe } from "../io/write-fully.js";
+import { SHELLS, type Shell } from "./commands/completion.js";
+import type { Signals } from "./commands/run.js";
 import { FORMATS, type Format } from "./formats.js";
 import { exitCodeOf, formatNotice, noticeOf, say } from "./notice.js";
 import { parseSpan } from "./span.js";
@@ -44,8 +46,9 @@ program
 			forMs: flags.for ?? null,
 			totals: flags.totals ?? null,
 			format: flags.pretty === true ? "pretty" : flags.format,
+			version: polytapVersion(),
 		} as const;
-		exitCode = await run(options, stopOnSignal());
+		exitCode = await run(options, handleSignals());
 	});
 
 program
@@ -58,7 +61,7 @@ program
 	.action(async (files: string[], flags: { format: Format; pretty?: true; join?: true }) => {
 		const { read } = await import("./commands/read.js");
 		const format = flags.pretty === true ? "pretty" : flags.format;
-		exitCode = await read({ files, format, join: flags.join === true }, stopOnSignal());
+		exitCode = await read({ files, format, join: flags.join === true }, handleSignals().stop);
 	});
 
 program
@@ -111,6 +114,15 @@ program
 		print(await schema());
 	});
 
+program
+	.command("completion")
+	.description("a completion script: source <(polytap completion bash)")
+	.addArgument(new Argument("<shell>", "which shell").choices(SHELLS))
+	.action(async (shell: Shell) => {
+		const { completion } = await import("./commands/completion.js");
+		print(completion(shell, program));
+	});
+
 try {
 	await program.parseAsync();
 } catch (error) {
@@ -146,17 +158,23 @@ function explain(error: unknown): number {
 	return exitCodeOf(notice);
 }
 
-/** The first signal asks for an orderly end; the second one does not ask. */
-function stopOnSignal(): AbortController {
+/** The first signal asks for an orderly end; the second one does not ask. SIGHUP may come to mean something else. */
+function handleSignals(): Signals {
 	const stop = new AbortController();
-	for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-		process.on(signal, () => {
-			// Not by an exit: that waits for a write to a pipe that nobody reads.
-			if (stop.signal.aborted) process.kill(process.pid, "SIGKILL");
-			stop.abort();
-		});
-	}
-	return stop;
+	const end = () => {
+		// Not by an exit: that waits for a write to a pipe that nobody reads.
+		if (stop.signal.aborted) process.kill(process.pid, "SIGKILL");
+		stop.abort();
+	};
+	let hangup = end;
+	for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, end);
+	process.on("SIGHUP", () => hangup());
+	return {
+		stop,
+		onHangup: (work) => {
+			hangup = work;
+		},
+	};
 }
 
 function formatOption(standard: Format): Option {

@@ -6,7 +6,6 @@ import type { Config } from "../config/schema.js";
 import { Delivery } from "../delivery/delivery.js";
 import type { OutletListener } from "../delivery/outlet.js";
 import { Engine, type EngineOptions } from "../engine/engine.js";
-import { PolytapError } from "../errors.js";
 import { isBrokenPipe } from "../io/write-fully.js";
 import type { ParserPlugin } from "../plugin.js";
 import { headerOf } from "../recording/header.js";
@@ -14,11 +13,15 @@ import { Recorder } from "../recording/recorder.js";
 import { Redactor } from "../redaction/redactor.js";
 import { withoutDefaults } from "../redaction/rules.js";
 import type { RateLimitedBoard } from "./diagnostics.js";
-import { type NamedSink, Pipeline, type PipelineParts } from "./pipeline.js";
+import { engineOptions } from "./engine-options.js";
+import { findSink, findSource, makeSink, makeSource, type NamedSink, type Workshop } from "./making.js";
+import { noticeOf } from "./notice.js";
+import { Pipeline, type PipelineParts } from "./pipeline.js";
 import { type PluginModules, Plugins } from "./plugins.js";
 import type { Pulse } from "./pulse.js";
 import type { NamedSource } from "./pump.js";
 import { ReplaySource } from "./replay-source.js";
+import { Roster, type RosterEntry } from "./roster.js";
 import { polytapVersion } from "./version.js";
 import { warmUp } from "./warm-up.js";
 import { watchedParser } from "./watched-parser.js";
@@ -33,6 +36,10 @@ export interface PipelineSettings {
 	readonly disabledParsers: readonly string[];
 	/** A recording, which takes the place of the config's sources. */
 	readonly replay?: string;
+	/** By which the pulse names plugins. */
+	readonly roster?: readonly RosterEntry[];
+	/** Plugins are followed through their promises and timers: a worker before hung or died and nobody knew in whose code. */
+	readonly careful?: boolean;
 }
 
 export interface PipelineSurroundings {
@@ -40,12 +47,16 @@ export interface PipelineSurroundings {
 	readonly pulse: Pulse;
 	/** Whoever read standard output went away. */
 	readonly onBrokenPipe: () => void;
+	/** All modules are loaded and the first code of plugins is about to run. */
+	readonly onLoaded?: () => void;
 }
 
 const token = <T>(name: string): ServiceIdentifier<T> => Symbol.for(`polytap.${name}`);
 
 const SETTINGS = token<PipelineSettings>("settings");
 const SURROUNDINGS = token<PipelineSurroundings>("surroundings");
+const SHOP = token<Workshop>("workshop");
+const PARSER_FAILURES = token<ParserFailures>("parser-failures");
 const PARSERS = token<readonly ParserPlugin[]>("parsers");
 const DELIVERY = token<Delivery>("delivery");
 const SOURCES = token<readonly NamedSource[]>("sources");
@@ -58,20 +69,40 @@ export function composePipeline(settings: PipelineSettings, surroundings: Pipeli
 	const container = new Container({ defaultScope: "Singleton" });
 	container.bind(SETTINGS).toConstantValue(settings);
 	container.bind(SURROUNDINGS).toConstantValue(surroundings);
-	container.bind(PARSERS).toResolvedValue(makeParsers, [SETTINGS, SURROUNDINGS]);
+	container.bind(SHOP).toResolvedValue(makeWorkshop, [SETTINGS, SURROUNDINGS]);
+	container.bind(PARSER_FAILURES).toConstantValue(new Map());
+	container.bind(PARSERS).toResolvedValue(makeParsers, [SETTINGS, SURROUNDINGS, SHOP]);
 	container.bind(DELIVERY).toResolvedValue(makeDelivery, [SETTINGS, SURROUNDINGS]);
-	container.bind(SOURCES).toResolvedValue(makeSources, [SETTINGS, SURROUNDINGS, PARSERS, DELIVERY]);
+	container
+		.bind(SOURCES)
+		.toResolvedValue(makeSources, [SETTINGS, SURROUNDINGS, PARSERS, DELIVERY, SHOP, PARSER_FAILURES]);
 	container.bind(RECORDER).toResolvedValue(makeRecorder, [SETTINGS, SURROUNDINGS, PARSERS, SOURCES]);
-	container.bind(SINKS).toResolvedValue(makeSinks, [SETTINGS, SURROUNDINGS]);
-	container.bind(PIPELINE).toResolvedValue(makePipeline, [SOURCES, SINKS, DELIVERY, RECORDER, SURROUNDINGS]);
+	container.bind(SINKS).toResolvedValue(makeSinks, [SETTINGS, SHOP]);
+	container
+		.bind(PIPELINE)
+		.toResolvedValue(makePipeline, [SETTINGS, SOURCES, SINKS, DELIVERY, RECORDER, SHOP, PARSER_FAILURES]);
 	return container.getAsync(PIPELINE);
 }
 
-async function makeParsers(settings: PipelineSettings, { pulse }: PipelineSurroundings): Promise<ParserPlugin[]> {
-	const all = await new Plugins(settings.plugins).parsers();
-	return all
-		.map((parser, index) => watchedParser(parser, index + 1, pulse))
-		.filter((parser) => !settings.disabledParsers.includes(parser.protocol));
+function makeWorkshop({ plugins, roster }: PipelineSettings, { board, pulse }: PipelineSurroundings): Workshop {
+	return { plugins, roster: new Roster(roster), board, pulse };
+}
+
+/** By protocol, as the engine tells them. */
+export type ParserFailures = Map<string, number>;
+
+async function makeParsers(
+	settings: PipelineSettings,
+	{ board, pulse }: PipelineSurroundings,
+	{ roster }: Workshop,
+): Promise<ParserPlugin[]> {
+	const found: ParserPlugin[] = [];
+	for (const { name, plugin } of await new Plugins(settings.plugins).eachParser()) {
+		if (settings.disabledParsers.includes(name)) continue;
+		if (plugin instanceof Error) board.warn({ ...noticeOf(plugin), code: "PLUGIN_IMPORT_FAILED" }, name);
+		else found.push(watchedParser(plugin, roster.numberOf("parser", name), pulse));
+	}
+	return found;
 }
 
 function makeDelivery({ config }: PipelineSettings, { board, onBrokenPipe }: PipelineSurroundings): Delivery {
@@ -101,21 +132,18 @@ const QUEUE_HINT = "a faster disk or receiver, fewer targets, or a larger `queue
 
 async function makeSources(
 	{ config, hosts, plugins, replay }: PipelineSettings,
-	{ board }: PipelineSurroundings,
+	{ board, onLoaded }: PipelineSurroundings,
 	parsers: readonly ParserPlugin[],
 	delivery: Delivery,
+	shop: Workshop,
+	failures: ParserFailures,
 ): Promise<NamedSource[]> {
-	const { capture } = config;
-	const options = {
-		maxBodyBytes: capture.max_body_bytes,
-		mergeWindowUs: capture.merge_window_ms * 1000,
-		requestTimeoutUs: capture.request_timeout_ms * 1000,
-		maxConnections: capture.max_connections,
-		connectionRecords: capture.connection_records,
-		maxHeldBytes: capture.max_held_bytes,
-	};
-	const makeEngine = (own: Partial<EngineOptions> = options, known = parsers) =>
+	const found = await Promise.all(config.sources.map((entry) => findSource(plugins, entry)));
+	// so that no import stands between the first beat and the first answer
+	await Promise.all(config.sinks.map((entry) => findSink(plugins, entry)));
+	const makeEngine = (own: Partial<EngineOptions> = engineOptions(config.capture), known = parsers) =>
 		new Engine(own, known, delivery.emit, (parser, error) => {
+			failures.set(parser.protocol, (failures.get(parser.protocol) ?? 0) + 1);
 			const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
 			board.for(parser.protocol).warn("PARSER_FAILED", `the parser threw: ${reason}`);
 		});
@@ -124,6 +152,7 @@ async function makeSources(
 		const source = new ReplaySource(replay, parsers, makeEngine, board.for(name));
 		// the recording brings engines of its own; this one is never told anything
 		const idle = new Engine({}, [], () => {});
+		onLoaded?.();
 		return [
 			{ name, type: "recording", offline: true, source, engine: idle, number: idle.addSource(name, "recording") },
 		];
@@ -131,36 +160,24 @@ async function makeSources(
 	// Live sources share a clock and so an engine; each recorded one has its own time.
 	const live = makeEngine();
 	if (config.sources.some((entry) => !entry.offline)) warmUp(parsers);
-	return Promise.all(
-		config.sources.map(async (entry): Promise<NamedSource> => {
-			const plugin = await new Plugins(plugins).source(entry.type);
-			if (plugin === null) throw unknownType("source", entry.type);
-			const engine = entry.offline ? makeEngine() : live;
-			return {
-				name: entry.name,
-				type: entry.type,
-				offline: entry.offline,
-				source: plugin.create(entry.options, {
-					name: entry.name,
-					diagnostics: board.for(entry.name),
-					host: hosts[entry.name] ?? null,
-				}),
-				engine,
-				number: engine.addSource(entry.name, entry.type),
-			};
-		}),
-	);
+	onLoaded?.();
+	return config.sources.map((entry, index): NamedSource => {
+		const engine = entry.offline ? makeEngine() : live;
+		return {
+			name: entry.name,
+			type: entry.type,
+			offline: entry.offline,
+			source: makeSource(found[index]!, entry, hosts[entry.name] ?? null, shop),
+			engine,
+			number: engine.addSource(entry.name, entry.type),
+		};
+	});
 }
 
-function makeSinks({ config, plugins }: PipelineSettings, { board }: PipelineSurroundings): Promise<NamedSink[]> {
-	return Promise.all(
-		config.sinks.map(async (entry) => {
-			const plugin = await new Plugins(plugins).sink(entry.type);
-			if (plugin === null) throw unknownType("sink", entry.type);
-			const context = { name: entry.name, diagnostics: board.for(entry.name) };
-			return { entry, sink: plugin.create(entry.options, context) };
-		}),
-	);
+/** After the sources: modules are loaded and the pulse beats. */
+async function makeSinks({ config, plugins }: PipelineSettings, shop: Workshop): Promise<NamedSink[]> {
+	const found = await Promise.all(config.sinks.map((entry) => findSink(plugins, entry)));
+	return config.sinks.map((entry, index) => makeSink(found[index]!, entry, shop));
 }
 
 function makeRecorder(
@@ -188,17 +205,15 @@ function makeRecorder(
 	return new Recorder(record, header, engines, board.for("record"));
 }
 
-function unknownType(kind: string, type: string): PolytapError {
-	return new PolytapError("INTERNAL", `there is no ${kind} of type "${type}"`);
-}
-
 function makePipeline(
+	settings: PipelineSettings,
 	sources: readonly NamedSource[],
 	sinks: readonly NamedSink[],
 	delivery: Delivery,
 	recorder: Recorder | null,
-	{ board, pulse }: PipelineSurroundings,
+	shop: Workshop,
+	parserFailures: ParserFailures,
 ): Pipeline {
-	const parts: PipelineParts = { sources, sinks, delivery, recorder, board, pulse };
+	const parts: PipelineParts = { settings, sources, sinks, delivery, recorder, shop, parserFailures };
 	return new Pipeline(parts);
 }

@@ -5,10 +5,12 @@ export interface CounterGroups {
 	readonly engine: Counters;
 	/** By the name in the config. */
 	readonly sources: Readonly<Record<string, Counters>>;
+	/** By protocol: only what went wrong. */
+	readonly parsers: Readonly<Record<string, Counters>>;
 	readonly sinks: Readonly<Record<string, Counters>>;
 }
 
-export const NO_COUNTERS: CounterGroups = { engine: {}, sources: {}, sinks: {} };
+export const NO_COUNTERS: CounterGroups = { engine: {}, sources: {}, parsers: {}, sinks: {} };
 
 /** Two counts of the same things: added, high-water marks by the larger one. */
 export function sumCounters(left: Counters, right: Counters): Counters {
@@ -24,6 +26,7 @@ export function sumGroups(left: CounterGroups, right: CounterGroups): CounterGro
 	return {
 		engine: sumCounters(left.engine, right.engine),
 		sources: sumByName(left.sources, right.sources),
+		parsers: sumByName(left.parsers, right.parsers),
 		sinks: sumByName(left.sinks, right.sinks),
 	};
 }
@@ -38,6 +41,7 @@ export function buried(groups: CounterGroups): CounterGroups {
 	return {
 		engine: { ...engine, connections_lost_with_worker: open },
 		sources: groups.sources,
+		parsers: groups.parsers,
 		sinks: Object.fromEntries(sinks),
 	};
 }
@@ -46,4 +50,13 @@ function sumByName(left: Readonly<Record<string, Counters>>, right: Readonly<Rec
 	const sum: Record<string, Counters> = { ...left };
 	for (const [name, counters] of Object.entries(right)) sum[name] = sumCounters(sum[name] ?? {}, counters);
 	return sum;
+}
+
+/** A plugin's counters; one that throws has none. */
+export function countersOf(plugin: { counters?(): Counters }): Counters {
+	try {
+		return plugin.counters?.() ?? {};
+	} catch {
+		return {};
+	}
 }

@@ -1,26 +1,30 @@
 import type { Diagnostics } from "../plugin.js";
-import { formatNotice, type Notice, say } from "./notice.js";
+import type { Notice } from "./notice.js";
+import { ProblemBook } from "./problems.js";
 
 /** Where notices end up: stderr in the main thread, a message to it from a worker. */
 export interface NoticeBoard {
-	warn(notice: Notice): void;
+	/** `origin`: name of the part that it is about; empty: none. */
+	warn(notice: Notice, origin: string): void;
 	info(message: string): void;
 }
 
-export const stderrBoard: NoticeBoard = {
-	warn: (notice) => say(formatNotice("warning", notice)),
-	info: (message) => say(message),
-};
-
 const QUIET_MS = 10_000;
+/** Plugins choose their codes: no more of them are told apart. */
+const MOST_KEYS = 1_000;
+/** Lines of information that one plugin may say in that time. */
+const MOST_INFO = 20;
 
 /**
  * Lets one warning of each origin and code through in 10 s; the next one says how many were held back.
  */
 export class RateLimitedBoard implements NoticeBoard {
+	/** All of them, held back or not. */
+	readonly problems = new ProblemBook();
 	private readonly board: NoticeBoard;
 	private readonly nowMs: () => number;
-	private readonly seen = new Map<string, { untilMs: number; heldBack: number }>();
+	private readonly seen = new Map<string, Held>();
+	private readonly talk = new Map<string, { untilMs: number; said: number }>();
 
 	constructor(board: NoticeBoard, nowMs: () => number = () => performance.now()) {
 		this.board = board;
@@ -28,18 +32,29 @@ export class RateLimitedBoard implements NoticeBoard {
 	}
 
 	warn(notice: Notice, origin = ""): void {
-		const key = `${origin} ${notice.code}`;
+		this.problems.note(notice, origin);
 		const now = this.nowMs();
+		const key = `${origin} ${notice.code}`;
+		if (this.seen.size >= MOST_KEYS && !this.seen.has(key)) this.flush();
 		const state = this.seen.get(key);
 		if (state !== undefined && now < state.untilMs) {
 			state.heldBack++;
 			return;
 		}
 		const heldBack = state?.heldBack ?? 0;
-		this.seen.set(key, { untilMs: now + QUIET_MS, heldBack: 0 });
+		this.seen.set(key, { origin, notice, untilMs: now + QUIET_MS, heldBack: 0 });
 		this.board.warn(
 			heldBack === 0 ? notice : { ...notice, message: `${notice.message} (and ${heldBack} more like it)` },
+			origin,
 		);
+	}
+
+	/** Says what is still held back, and begins anew. */
+	flush(): void {
+		for (const { origin, notice, heldBack } of this.seen.values())
+			if (heldBack > 0)
+				this.board.warn({ ...notice, message: `${notice.message} (and ${heldBack} more like it)`, hint: null }, origin);
+		this.seen.clear();
 	}
 
 	info(message: string): void {
@@ -50,7 +65,25 @@ export class RateLimitedBoard implements NoticeBoard {
 	for(name: string): Diagnostics {
 		return {
 			warn: (code, message, hint) => this.warn({ code, message: `${name}: ${message}`, hint: hint ?? null }, name),
-			info: (message) => this.info(`${name}: ${message}`),
+			info: (message) => {
+				if (this.mayTalk(name)) this.info(`${name}: ${message}`);
+			},
 		};
 	}
+
+	private mayTalk(name: string): boolean {
+		const now = this.nowMs();
+		let state = this.talk.get(name);
+		if (state === undefined || now >= state.untilMs)
+			this.talk.set(name, (state = { untilMs: now + QUIET_MS, said: 0 }));
+		return ++state.said <= MOST_INFO;
+	}
+}
+
+interface Held {
+	readonly origin: string;
+	/** The one that was told. */
+	readonly notice: Notice;
+	readonly untilMs: number;
+	heldBack: number;
 }

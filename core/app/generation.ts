@@ -5,18 +5,20 @@ import type { PipelineSettings } from "./compose.js";
 import { type CounterGroups, NO_COUNTERS } from "./counters.js";
 import type { FromWorker, ToWorker, WorkerStart } from "./messages.js";
 import type { Notice } from "./notice.js";
+import type { PipelineStates } from "./pipeline.js";
 import { Pulse } from "./pulse.js";
+import type { ReloadChange } from "./sink-set.js";
 
 export type GenerationEnd =
 	| { readonly kind: "ended"; readonly failures: readonly Notice[] }
 	| { readonly kind: "failed"; readonly notice: Notice }
-	/** `parser`: its number on the pulse, 0 for none. */
-	| { readonly kind: "hung"; readonly parser: number }
-	| { readonly kind: "died"; readonly reason: string };
+	/** `owner`: number on the roster of the plugin in whose code it was, 0 for none. */
+	| { readonly kind: "hung"; readonly owner: number }
+	| { readonly kind: "died"; readonly reason: string; readonly owner: number };
 
 export interface GenerationEvents {
 	ready(capturing: string): void;
-	warn(notice: Notice): void;
+	warn(notice: Notice, origin: string): void;
 	info(message: string): void;
 	brokenPipe(): void;
 }
@@ -27,10 +29,20 @@ const CHECKS_PER_TIMEOUT = 8;
 /** Enough for the cap on connections; small semi-spaces keep the resident memory low. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 1_024, maxYoungGenerationSizeMb: 24 };
 
+const GONE: Notice = {
+	code: "RELOAD_FAILED",
+	message: "the worker thread ended meanwhile",
+	hint: null,
+};
+
 export class Generation {
 	/** The last ones that it told. */
 	counters: CounterGroups = NO_COUNTERS;
+	states: PipelineStates = { sources: {}, sinks: {} };
 	wasReady = false;
+	private worker: Worker | null = null;
+	private timeoutMs: number;
+	private answer: ((problem: Notice | null) => void) | null = null;
 	private readonly settings: PipelineSettings;
 	private readonly events: GenerationEvents;
 	private readonly pulse = new Pulse();
@@ -38,6 +50,39 @@ export class Generation {
 	constructor(settings: PipelineSettings, events: GenerationEvents) {
 		this.settings = settings;
 		this.events = events;
+		this.timeoutMs = settings.config.capture.worker_timeout_ms;
+	}
+
+	/** Grows while it answers. */
+	get beats(): number {
+		return this.pulse.beats;
+	}
+
+	/** First half of a reload: null, or why nothing was changed. */
+	prepare(change: ReloadChange): Promise<Notice | null> {
+		return this.ask({ kind: "prepare", change });
+	}
+
+	/** Second half, after `prepare` gave null. Resolves when everything flows by the new config; null unless it ended before. */
+	commit(change: ReloadChange): Promise<Notice | null> {
+		this.timeoutMs = change.capture.worker_timeout_ms;
+		return this.ask({ kind: "commit" });
+	}
+
+	discard(): void {
+		this.worker?.postMessage({ kind: "discard" } satisfies ToWorker);
+	}
+
+	private ask(message: ToWorker): Promise<Notice | null> {
+		return new Promise((resolve) => {
+			const { worker } = this;
+			if (worker === null) {
+				resolve(GONE);
+				return;
+			}
+			this.answer = resolve;
+			worker.postMessage(message);
+		});
 	}
 
 	/** Resolves when the thread is gone. After `stop` it gets the time it needs, as long as its heart beats. */
@@ -50,25 +95,32 @@ export class Generation {
 			resourceLimits: RESOURCE_LIMITS,
 			name: "polytap-worker",
 		});
+		this.worker = worker;
 		return new Promise((resolve) => {
 			let end: GenerationEnd | null = null;
 			const askToStop = () => worker.postMessage({ kind: "stop" } satisfies ToWorker);
 			if (stop.aborted) askToStop();
 			else stop.addEventListener("abort", askToStop, { once: true });
 			const stopWatching = this.watch(() => {
-				end ??= { kind: "hung", parser: this.pulse.parser };
+				end ??= { kind: "hung", owner: this.pulse.owner };
 				void worker.terminate();
 			});
 			worker.on("message", (message: FromWorker) => {
 				end = this.hear(message) ?? end;
 			});
 			worker.on("error", (error) => {
-				end ??= { kind: "died", reason: error instanceof Error ? error.message : String(error) };
+				end ??= {
+					kind: "died",
+					reason: error instanceof Error ? error.message : String(error),
+					owner: this.pulse.owner,
+				};
 			});
 			worker.once("exit", (code) => {
 				stopWatching();
+				this.worker = null;
+				this.answer?.(GONE);
 				stop.removeEventListener("abort", askToStop);
-				resolve(end ?? { kind: "died", reason: `exit code ${code}` });
+				resolve(end ?? { kind: "died", reason: `exit code ${code}`, owner: this.pulse.owner });
 			});
 		});
 	}
@@ -81,9 +133,17 @@ export class Generation {
 				return null;
 			case "counters":
 				this.counters = message.counters;
+				this.states = message.states;
 				return null;
+			case "prepared":
+			case "committed": {
+				const { answer } = this;
+				this.answer = null;
+				answer?.(message.kind === "prepared" ? message.problem : null);
+				return null;
+			}
 			case "warn":
-				this.events.warn(message.notice);
+				this.events.warn(message.notice, message.origin);
 				return null;
 			case "info":
 				this.events.info(message.message);
@@ -104,20 +164,22 @@ export class Generation {
 	 * with a worker that looks hung.
 	 */
 	private watch(onHang: () => void): () => void {
-		const timeoutMs = this.settings.config.capture.worker_timeout_ms;
-		const everyMs = timeoutMs / CHECKS_PER_TIMEOUT;
 		let last = this.pulse.beats;
 		let silent = 0;
-		const timer = setInterval(() => {
+		let timer: NodeJS.Timeout;
+		const look = () => {
+			const everyMs = this.timeoutMs / CHECKS_PER_TIMEOUT;
+			timer = setTimeout(look, everyMs);
 			const { beats } = this.pulse;
 			silent = beats === last ? silent + 1 : 0;
 			last = beats;
 			const allowed = beats === 0 ? Math.max(START_MS / everyMs, CHECKS_PER_TIMEOUT) : CHECKS_PER_TIMEOUT;
 			if (silent >= allowed) {
-				clearInterval(timer);
+				clearTimeout(timer);
 				onHang();
 			}
-		}, everyMs);
-		return () => clearInterval(timer);
+		};
+		look();
+		return () => clearTimeout(timer);
 	}
 }

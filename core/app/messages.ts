@@ -2,6 +2,8 @@
 import type { PipelineSettings } from "./compose.js";
 import type { CounterGroups } from "./counters.js";
 import type { Notice } from "./notice.js";
+import type { PipelineStates } from "./pipeline.js";
+import type { ReloadChange } from "./sink-set.js";
 
 export interface WorkerStart {
 	readonly settings: PipelineSettings;
@@ -14,12 +16,20 @@ export type FromWorker =
 	/** Nothing can be captured or written. The worker ends. */
 	| { readonly kind: "failed"; readonly notice: Notice }
 	/** About four times a second, so that a worker that dies has left its counts. */
-	| { readonly kind: "counters"; readonly counters: CounterGroups }
-	| { readonly kind: "warn"; readonly notice: Notice }
+	| { readonly kind: "counters"; readonly counters: CounterGroups; readonly states: PipelineStates }
+	| { readonly kind: "warn"; readonly notice: Notice; readonly origin: string }
 	| { readonly kind: "info"; readonly message: string }
+	/** What a reload needs is open; or it cannot be had, and nothing changed. */
+	| { readonly kind: "prepared"; readonly problem: Notice | null }
+	| { readonly kind: "committed" }
 	/** Whoever read standard output went away. */
 	| { readonly kind: "broken-pipe" }
 	/** All is written and closed. */
 	| { readonly kind: "ended"; readonly counters: CounterGroups; readonly failures: readonly Notice[] };
 
-export type ToWorker = { readonly kind: "stop" };
+export type ToWorker =
+	| { readonly kind: "stop" }
+	/** First half of a reload; `commit` or `discard` follows where it was prepared. */
+	| { readonly kind: "prepare"; readonly change: ReloadChange }
+	| { readonly kind: "commit" }
+	| { readonly kind: "discard" };

@@ -5,8 +5,24 @@ const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0o2000000;
 const LONGEST_PATH = 107;
 
+/** See `sd_notify(3)`. `RELOADING=1` needs the monotonic clock's time in the same datagram. */
+export type ManagerState = "READY=1" | "STOPPING=1" | "WATCHDOG=1" | `RELOADING=1\nMONOTONIC_USEC=${bigint}`;
+
+/** Microseconds of the monotonic clock, as a service manager reads it. */
+export function reloading(): ManagerState {
+	return `RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`;
+}
+
+/** How often the service manager wants to hear `WATCHDOG=1` from this process, ms; null: never. */
+export function watchdogMs(environment: Readonly<Record<string, string | undefined>> = process.env): number | null {
+	const { WATCHDOG_USEC: usec, WATCHDOG_PID: pid } = environment;
+	if (usec === undefined || !/^[1-9]\d*$/.test(usec)) return null;
+	if (pid !== undefined && pid !== String(process.pid)) return null;
+	return Math.max(10, Number(usec) / 1000);
+}
+
 /** Does nothing where no manager waits. Node.js has no datagram sockets for paths, so this goes through libc. */
-export async function notifyManager(state: "READY=1" | "STOPPING=1", path = process.env.NOTIFY_SOCKET): Promise<void> {
+export async function notifyManager(state: ManagerState, path = process.env.NOTIFY_SOCKET): Promise<void> {
 	if (path === undefined || !/^[/@]/.test(path) || Buffer.byteLength(path) > LONGEST_PATH) return;
 	const { default: koffi } = await import("koffi");
 	const libc = koffi.load("libc.so.6");

@@ -1,17 +1,21 @@
 /** Sources, engines and sinks of one thread: what a worker runs, and what `polytap read` runs without one. */
 import { setTimeout as delay } from "node:timers/promises";
-import type { SinkEntry } from "../config/schema.js";
+import type { CaptureOptions } from "../config/schema.js";
 import type { Delivery } from "../delivery/delivery.js";
+import type { Engine } from "../engine/engine.js";
 import { PolytapError } from "../errors.js";
-import type { Sink } from "../plugin.js";
 import type { Recorder } from "../recording/recorder.js";
-import { compileFilter } from "../routing/filter.js";
+import { Redactor } from "../redaction/redactor.js";
 import { wallUs } from "./clock.js";
-import { type CounterGroups, sumCounters } from "./counters.js";
-import type { RateLimitedBoard } from "./diagnostics.js";
+import type { PipelineSettings } from "./compose.js";
+import { type CounterGroups, countersOf, sumCounters } from "./counters.js";
+import { engineOptions } from "./engine-options.js";
+import { within } from "./lifecycle.js";
+import type { NamedSink, Workshop } from "./making.js";
 import { type Notice, noticeOf } from "./notice.js";
-import type { Pulse } from "./pulse.js";
+import type { PluginModules } from "./plugins.js";
 import { type NamedSource, pump } from "./pump.js";
+import { type PreparedChange, type ReloadChange, SinkSet } from "./sink-set.js";
 
 const TICK_MS = 10;
 /** What sources get to yield what they have already captured. */
@@ -22,49 +26,61 @@ const FAREWELL_MS = 1_000;
 const FLUSH_MS = 10_000;
 const CLOSE_MS = 3_000;
 
-export interface NamedSink {
-	readonly entry: SinkEntry;
-	readonly sink: Sink;
-}
+/** A sink or source that does not open has failed after this time. */
+const OPEN_MS = 10_000;
 
 export interface PipelineParts {
+	readonly settings: PipelineSettings;
 	readonly sources: readonly NamedSource[];
 	readonly sinks: readonly NamedSink[];
 	readonly delivery: Delivery;
 	readonly recorder: Recorder | null;
-	readonly board: RateLimitedBoard;
-	readonly pulse: Pulse;
+	readonly shop: Workshop;
+	/** By protocol. */
+	readonly parserFailures: ReadonlyMap<string, number>;
+}
+
+/** What a source or sink does now. `failed`: for good. */
+export type PartState = "running" | "ended" | "failed";
+
+export interface PipelineStates {
+	readonly sources: Readonly<Record<string, PartState>>;
+	readonly sinks: Readonly<Record<string, PartState>>;
 }
 
 export class Pipeline {
 	/** Sources and sinks that failed for good while others went on. */
 	readonly failures: Notice[] = [];
 	private readonly parts: PipelineParts;
-	private sources: NamedSource[] = [];
-	private sinks: NamedSink[] = [];
+	private readonly outlets: SinkSet;
+	private readonly states = { sources: new Map<string, PartState>(), sinks: new Map<string, PartState>() };
+	private sources: readonly NamedSource[] = [];
+	private capture: CaptureOptions;
 
 	constructor(parts: PipelineParts) {
 		this.parts = parts;
+		this.outlets = new SinkSet(parts.delivery, parts.shop);
+		this.capture = parts.settings.config.capture;
 	}
 
 	/** Opens sinks, then sources. Resolves when all that could be opened captures; rejects where no sink or no source could. */
 	async open(signal: AbortSignal): Promise<void> {
 		const { parts } = this;
-		this.sinks = await this.openEach(
-			parts.sinks,
-			(one) => one.sink.open(signal),
-			(one) => one.entry.name,
-			"SINK_FAILED",
-		);
-		for (const { entry, sink } of this.sinks)
-			parts.delivery.add(entry.name, sink, outletOptions(entry), compileFilter(entry.filter ?? {}));
+		const sinks = parts.sinks.map((one) => ({
+			name: one.entry.name,
+			one,
+			open: () => one.sink.open(signal),
+			close: () => one.sink.close(),
+		}));
+		for (const { one } of await this.openEach(sinks, "SINK_FAILED", this.states.sinks)) this.outlets.add(one);
 		await parts.recorder?.open();
-		this.sources = await this.openEach(
-			parts.sources,
-			(one) => one.source.open(signal),
-			(one) => one.name,
-			"SOURCE_FAILED",
-		);
+		const sources = parts.sources.map((one) => ({
+			name: one.name,
+			one,
+			open: () => one.source.open(signal),
+			close: () => one.source.close(),
+		}));
+		this.sources = (await this.openEach(sources, "SOURCE_FAILED", this.states.sources)).map(({ one }) => one);
 	}
 
 	/** `node (ebpf), file (pcap)`: what captures. */
@@ -74,7 +90,8 @@ export class Pipeline {
 
 	/** Resolves when all sources have ended, by themselves or because of `stop`. */
 	async run(stop: AbortSignal): Promise<void> {
-		const { delivery, pulse, board } = this.parts;
+		const { delivery } = this.parts;
+		const { pulse, board } = this.parts.shop;
 		const live = new Set(this.sources.filter((source) => !source.offline).map((source) => source.engine));
 		const ticks = setInterval(() => {
 			pulse.beat();
@@ -85,11 +102,15 @@ export class Pipeline {
 		// From here on silence means something: before the first beat a slow start is forgiven.
 		pulse.beat();
 		const pumps = this.sources.map((source) =>
-			pump(source, delivery, pulse, stop, this.parts.recorder).catch((error: unknown) => {
-				const notice = asNotice(error, "SOURCE_FAILED", source.name);
-				this.failures.push(notice);
-				board.warn(notice, source.name);
-			}),
+			pump(source, delivery, pulse, stop, this.parts.recorder).then(
+				() => void this.states.sources.set(source.name, "ended"),
+				(error: unknown) => {
+					const notice = asNotice(error, "SOURCE_FAILED", source.name);
+					this.failures.push(notice);
+					this.states.sources.set(source.name, "failed");
+					board.warn(notice, source.name);
+				},
+			),
 		);
 		const late = new Promise<void>((resolve) => {
 			const wait = () => setTimeout(resolve, SOURCE_STOP_MS).unref();
@@ -104,107 +125,166 @@ export class Pipeline {
 		clearInterval(ticks);
 	}
 
-	/** Writes what waits, then closes everything that was opened. Never rejects. */
-	async close(): Promise<void> {
-		const { delivery, pulse } = this.parts;
+	/**
+	 * Writes what waits, then closes everything that was made, what others wrote last: a loop there takes nothing else with it.
+	 * `onWritten` is called when nothing waits any more. Never rejects.
+	 */
+	async close(onWritten: () => void = () => {}): Promise<void> {
+		const { delivery, shop } = this.parts;
 		const ticks = setInterval(() => {
-			pulse.beat();
+			shop.pulse.beat();
 			delivery.tick(performance.now());
 		}, TICK_MS);
-		await this.closeSources();
-		await delivery.flush(FLUSH_MS);
+		const { foreign, own } = this.byAuthor();
+		await this.closeAll(own.sources);
+		await this.outlets.flush(FLUSH_MS);
 		const { recorder } = this.parts;
-		if (recorder !== null) await this.closeOne(() => recorder.close(), "record");
+		if (recorder !== null)
+			await this.closeAll([{ name: "record", code: "SINK_FAILED", close: () => recorder.close() }]);
 		delivery.tick(performance.now());
-		await Promise.all(this.parts.sinks.map((one) => this.closeOne(() => one.sink.close(), one.entry.name)));
+		onWritten();
+		await this.closeAll(own.sinks);
+		onWritten();
+		await this.closeAll([...foreign.sources, ...foreign.sinks]);
 		clearInterval(ticks);
 	}
 
-	private async closeSources(): Promise<void> {
-		await Promise.all(this.parts.sources.map((one) => this.closeOne(() => one.source.close(), one.name)));
+	/** All or nothing: what is new is made and opened first. Rejects, with nothing changed, where something of it fails. */
+	prepare(change: ReloadChange): Promise<PreparedChange> {
+		return this.outlets.prepare(change, OPEN_MS);
 	}
 
-	counters(): CounterGroups {
-		const sinks = this.parts.delivery.counters();
-		const engines = [...new Set(this.parts.sources.map((source) => source.engine))];
-		for (const { entry, sink } of this.sinks) sinks[entry.name] = { ...sinks[entry.name], ...countersOf(sink) };
+	/** From one exchange to the next: synchronous. What left is drained and closed behind it. */
+	commit(prepared: PreparedChange): void {
+		const { change } = prepared;
+		this.outlets.commit(prepared, FLUSH_MS);
+		for (const name of change.remove) this.states.sinks.delete(name);
+		for (const { entry } of prepared.sinks) this.states.sinks.set(entry.name, "running");
+		if (change.redact !== null) this.parts.delivery.redactWith(Redactor.of(change.redact));
+		this.capture = change.capture;
+		for (const engine of this.engines()) engine.configure(engineOptions(this.capture));
+	}
+
+	/** What was prepared is not wanted. */
+	discard(prepared: PreparedChange): Promise<void> {
+		return this.outlets.discard(prepared);
+	}
+
+	private engines(): Set<Engine> {
+		return new Set(this.parts.sources.map((source) => source.engine));
+	}
+
+	/** How to close what this pipeline has, by whether somebody else wrote it. */
+	private byAuthor() {
+		const { plugins } = this.parts.shop;
+		const isForeign = (list: PluginModules["sources"], type: string) =>
+			list.some((one) => one.name === type && one.foreign === true);
+		const groups = {
+			own: { sources: [] as Closing[], sinks: [] as Closing[] },
+			foreign: { sources: [] as Closing[], sinks: [] as Closing[] },
+		};
+		for (const { name, type, source } of this.parts.sources)
+			groups[isForeign(plugins.sources, type) ? "foreign" : "own"].sources.push({
+				name,
+				code: "SOURCE_FAILED",
+				close: () => source.close(),
+			});
+		const failed = this.parts.sinks.filter(({ entry }) => this.states.sinks.get(entry.name) === "failed");
+		for (const { entry, sink } of [...this.outlets.all(), ...failed])
+			groups[isForeign(this.outlets.plugins.sinks, entry.type) ? "foreign" : "own"].sinks.push({
+				name: entry.name,
+				code: "SINK_FAILED",
+				close: () => sink.close(),
+			});
+		return groups;
+	}
+
+	private async closeSources(): Promise<void> {
+		const { foreign, own } = this.byAuthor();
+		await this.closeAll([...own.sources, ...foreign.sources]);
+	}
+
+	/** What every part does now. */
+	stateOfParts(): PipelineStates {
 		return {
-			engine: [
-				...engines.map((engine) => engine.counters()),
-				this.parts.delivery.redactionCounters(),
-				this.parts.recorder?.counters() ?? {},
-			].reduce(sumCounters, {}),
-			sources: Object.fromEntries(this.sources.map((one) => [one.name, countersOf(one.source)])),
-			sinks,
+			sources: Object.fromEntries(this.states.sources),
+			sinks: Object.fromEntries(this.states.sinks),
 		};
 	}
 
-	private async openEach<T>(
+	counters(): CounterGroups {
+		const engines = [...this.engines()].map((engine) => engine.counters());
+		const parsers = [...this.parts.parserFailures].map(([name, failures]) => [name, { failures }] as const);
+		return {
+			engine: [...engines, this.parts.delivery.redactionCounters(), this.parts.recorder?.counters() ?? {}].reduce(
+				sumCounters,
+				{},
+			),
+			sources: Object.fromEntries(this.sources.map((one) => [one.name, countersOf(one.source)])),
+			parsers: Object.fromEntries(parsers),
+			sinks: this.outlets.counters(),
+		};
+	}
+
+	private async openEach<T extends Opening>(
 		all: readonly T[],
-		open: (one: T) => Promise<void>,
-		nameOf: (one: T) => string,
-		code: "SINK_FAILED" | "SOURCE_FAILED",
+		code: PartCode,
+		states: Map<string, PartState>,
 	): Promise<T[]> {
-		const opened: T[] = [];
+		const { board } = this.parts.shop;
+		const results = await Promise.allSettled(all.map((one) => within(OPEN_MS, one.open())));
 		let last: unknown = null;
-		for (const one of all) {
-			try {
-				await open(one);
+		const opened: T[] = [];
+		for (const [index, result] of results.entries()) {
+			const one = all[index]!;
+			states.set(one.name, result.status === "fulfilled" ? "running" : "failed");
+			if (result.status === "fulfilled") {
 				opened.push(one);
-			} catch (error) {
-				last = error instanceof PolytapError ? error : wrapped(error, code, nameOf(one));
-				if (all.length > 1) {
-					const notice = asNotice(last, code, nameOf(one));
-					this.failures.push(notice);
-					this.parts.board.warn(notice, nameOf(one));
-				}
+				continue;
+			}
+			last = result.reason instanceof PolytapError ? result.reason : wrapped(result.reason, code, one.name);
+			if (all.length > 1) {
+				const notice = asNotice(last, code, one.name);
+				this.failures.push(notice);
+				board.warn(notice, one.name);
 			}
 		}
 		if (opened.length === 0) throw last;
 		return opened;
 	}
 
-	private async closeOne(close: () => Promise<void>, name: string): Promise<void> {
-		let timer: NodeJS.Timeout | undefined;
-		const late = new Promise<never>((_, reject) => {
-			timer = setTimeout(() => reject(new Error(`did not close within ${CLOSE_MS} ms`)), CLOSE_MS);
-		});
-		try {
-			await Promise.race([close(), late]);
-		} catch (error) {
-			this.parts.board.warn(asNotice(error, "SINK_FAILED", name), name);
-		} finally {
-			clearTimeout(timer);
-		}
+	private async closeAll(parts: readonly Closing[]): Promise<void> {
+		const { board } = this.parts.shop;
+		await Promise.all(
+			parts.map(async ({ name, code, close }) => {
+				try {
+					await within(CLOSE_MS, close());
+				} catch (error) {
+					board.warn(asNotice(error, code, name, "it did not close: "), name);
+				}
+			}),
+		);
 	}
 }
 
-function outletOptions({ queue }: SinkEntry) {
-	return {
-		maxExchanges: queue.max_exchanges,
-		maxBytes: queue.max_bytes,
-		whenFull: queue.when_full,
-		batchExchanges: queue.batch_exchanges,
-		batchBytes: queue.batch_bytes,
-		writeTimeoutMs: queue.write_timeout_ms,
-		maxRetries: queue.max_retries,
-		retryMs: queue.retry_ms,
-	};
+type PartCode = "SINK_FAILED" | "SOURCE_FAILED";
+
+interface Opening {
+	readonly name: string;
+	open(): Promise<void>;
 }
 
-/** A plugin's counters; one that throws has none. */
-function countersOf(plugin: { counters?(): Readonly<Record<string, number>> }): Readonly<Record<string, number>> {
-	try {
-		return plugin.counters?.() ?? {};
-	} catch {
-		return {};
-	}
+interface Closing {
+	readonly name: string;
+	readonly code: PartCode;
+	close(): Promise<void>;
 }
 
-function wrapped(error: unknown, code: "SINK_FAILED" | "SOURCE_FAILED", name: string): PolytapError {
-	return new PolytapError(code, `${name}: ${error instanceof Error ? error.message : String(error)}`, null, error);
+function wrapped(error: unknown, code: PartCode, name: string, what = ""): PolytapError {
+	const reason = error instanceof Error ? error.message : String(error);
+	return new PolytapError(code, `${name}: ${what}${reason}`, null, error);
 }
 
-function asNotice(error: unknown, code: "SINK_FAILED" | "SOURCE_FAILED", name: string): Notice {
-	return noticeOf(error instanceof PolytapError ? error : wrapped(error, code, name));
+function asNotice(error: unknown, code: PartCode, name: string, what = ""): Notice {
+	return noticeOf(error instanceof PolytapError ? error : wrapped(error, code, name, what));
 }

@@ -49,7 +49,7 @@ export async function loadPlugins(
 			else if (api !== PLUGIN_API)
 				fail("PLUGIN_API_MISMATCH", `the ${kind} "${name}" is made for plugin API ${api}, this is ${PLUGIN_API}`);
 			else if (list.some((one) => one.name === name)) fail("PLUGIN_DUPLICATE", `there is a ${kind} "${name}" already`);
-			else list.push({ name, module: url, position } satisfies PluginModule);
+			else list.push({ name, module: url, position, foreign: true } satisfies PluginModule);
 		}
 	}
 	return { modules: found, failures };

@@ -12,6 +12,8 @@ export interface PluginModule {
 	readonly module: string;
 	/** In that list. */
 	readonly position?: number;
+	/** A module of the config's `plugins`: somebody else wrote it, and what it gives is looked at. */
+	readonly foreign?: true;
 }
 
 /** Plain data: it crosses into worker threads. */
@@ -54,9 +56,23 @@ export class Plugins implements PluginCatalog {
 		return found === undefined ? null : ((await load(found, "sink")) as SinkPlugin);
 	}
 
-	/** All of them, in order. */
+	/** All of them, in order. Rejects where one cannot be loaded. */
 	parsers(): Promise<ParserPlugin[]> {
 		return Promise.all(this.modules.parsers.map(async (one) => (await load(one, "parser")) as ParserPlugin));
+	}
+
+	/** All of them, in order; an error in the place of one that cannot be loaded. */
+	eachParser(): Promise<{ readonly name: string; readonly plugin: ParserPlugin | Error }[]> {
+		return Promise.all(
+			this.modules.parsers.map(async (one) => {
+				const { name } = one;
+				try {
+					return { name, plugin: (await load(one, "parser")) as ParserPlugin };
+				} catch (error) {
+					return { name, plugin: error instanceof Error ? error : new Error(String(error)) };
+				}
+			}),
+		);
 	}
 }
 

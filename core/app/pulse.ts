@@ -1,15 +1,14 @@
 /**
- * What a worker shares with the main thread without sending a message: that it is alive, and which parser it is in.
+ * What a worker shares with the main thread without sending a message: that it is alive, and in whose code it is.
  * A worker in an endless loop can say nothing; this memory still can.
  */
 const BEAT = 0;
-const PARSER = 1;
+const OWNER = 1;
 const CELLS = 2;
 
 export class Pulse {
 	readonly memory: SharedArrayBuffer;
 	private readonly cells: Int32Array;
-	private current = 0;
 
 	constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(CELLS * Int32Array.BYTES_PER_ELEMENT)) {
 		this.memory = memory;
@@ -26,17 +25,27 @@ export class Pulse {
 	}
 
 	/**
-	 * Number of the parser that runs now, 0 for none; returns the one before, which may be one that carries it. A plain store:
+	 * Number of the plugin that runs now, 0 for none; returns the one before, which may be one that carries it. A plain store:
 	 * it is on the hot path.
 	 */
-	enter(parser: number): number {
-		const before = this.current;
-		this.current = parser;
-		this.cells[PARSER] = parser;
+	enter(owner: number): number {
+		const before = this.cells[OWNER]!;
+		this.cells[OWNER] = owner;
 		return before;
 	}
 
-	get parser(): number {
-		return Atomics.load(this.cells, PARSER);
+	/** What `work` does at once is the plugin's; what it leaves for later is not (see `attribution.ts`). */
+	run<T>(owner: number, work: () => T): T {
+		const before = this.cells[OWNER]!;
+		this.cells[OWNER] = owner;
+		try {
+			return work();
+		} finally {
+			this.cells[OWNER] = before;
+		}
+	}
+
+	get owner(): number {
+		return Atomics.load(this.cells, OWNER);
 	}
 }

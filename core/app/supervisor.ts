@@ -1,21 +1,21 @@
 /**
  * The main thread's part: opens what must outlive a worker, starts the worker, watches its pulse, starts it again over the
- * same sources where it hangs or dies, and keeps the totals.
+ * same sources where it hangs or dies, changes its config while it runs, and keeps the totals.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Config, SourceEntry } from "../config/schema.js";
-import { PolytapError } from "../errors.js";
-import type { SourceHost } from "../plugin.js";
-import { buried, type Counters, NO_COUNTERS } from "./counters.js";
+import { type Judged, judge } from "./blame.js";
+import { buried } from "./counters.js";
 import type { RateLimitedBoard } from "./diagnostics.js";
 import { Generation, type GenerationEnd } from "./generation.js";
-import { Lifecycle } from "./lifecycle.js";
+import { type Health, healthOf } from "./health.js";
 import { type Notice, noticeOf } from "./notice.js";
-import { type PluginModules, Plugins } from "./plugins.js";
+import type { PluginModules } from "./plugins.js";
+import { changedKeys, planReload } from "./reload-plan.js";
+import { Roster } from "./roster.js";
+import { SourceHosts } from "./source-hosts.js";
 import { type Totals, TotalsBook } from "./totals.js";
 
-const HOST_STOP_MS = 3_000;
-const HANGS_PER_PARSER = 3;
 /** Workers in a row that never got as far as capturing. */
 const MOST_FRUITLESS = 3;
 const LONGEST_PAUSE_MS = 10_000;
@@ -33,90 +33,177 @@ export interface Outcome {
 	readonly failures: readonly Notice[];
 }
 
+export interface Reloaded {
+	/** Why nothing was changed; null: it was. */
+	readonly problem: Notice | null;
+	/** In words. */
+	readonly applied: readonly string[];
+	readonly notApplied: readonly string[];
+}
+
 export class Supervisor {
-	private readonly config: Config;
-	private readonly plugins: PluginModules;
+	private config: Config;
+	private plugins: PluginModules;
 	private readonly board: RateLimitedBoard;
 	private readonly events: SupervisorEvents;
 	private readonly book = new TotalsBook();
-	private readonly lifecycle = new Lifecycle(HOST_STOP_MS);
-	private readonly hosts = new Map<string, SourceHost>();
-	private readonly hostData: Record<string, unknown> = {};
+	private readonly hosts: SourceHosts;
 	private readonly failures: Notice[] = [];
+	private readonly roster = new Roster();
+	private generation: Generation | null = null;
+	/** Sources whose hosts could not open are not among them. */
+	private able: readonly string[] = [];
 	private wasReady = false;
+	private isStopping = false;
+	private careful = false;
 
 	constructor(config: Config, plugins: PluginModules, board: RateLimitedBoard, events: SupervisorEvents) {
 		this.config = config;
 		this.plugins = plugins;
 		this.board = board;
 		this.events = events;
+		this.hosts = new SourceHosts(plugins, board);
+		this.roster.enrol(plugins, config);
 	}
 
 	/** Resolves when all sources have ended or `stop` was aborted, and everything is written and closed. Never rejects. */
 	async run(stop: AbortSignal): Promise<Outcome> {
+		stop.addEventListener(
+			"abort",
+			() => {
+				this.isStopping = true;
+			},
+			{ once: true },
+		);
 		try {
-			const sources = await this.openHosts(stop);
-			await this.runWorkers({ ...this.config, sources }, stop);
+			const sources = await this.hosts.open(this.config, stop);
+			this.able = sources.map(({ name }) => name);
+			await this.runWorkers(stop);
 		} catch (error) {
 			this.failures.push(noticeOf(error));
 		}
-		for (const [name, host] of this.hosts) this.countHost(name, host);
-		for (const { name, error } of await this.lifecycle.stop()) {
-			this.board.for(name).warn("SOURCE_FAILED", `did not close: ${noticeOf(error).message}`);
-		}
-		return { totals: this.book.close(this.config), failures: this.failures };
+		this.isStopping = true;
+		this.failures.unshift(...this.hosts.failures);
+		this.book.add(this.hosts.counters());
+		await this.hosts.close();
+		this.board.flush();
+		return { totals: this.book.close(this.config, this.board.problems.list()), failures: this.failures };
 	}
 
-	/** Returns the sources that can go on. Rejects where none can. */
-	private async openHosts(stop: AbortSignal): Promise<SourceEntry[]> {
-		const able: SourceEntry[] = [];
-		let last: unknown = null;
-		for (const entry of this.config.sources) {
-			try {
-				await this.openHost(entry, stop);
-				able.push(entry);
-			} catch (error) {
-				last = asSourceError(error, entry.name);
-				if (this.config.sources.length === 1) break;
-				this.failures.push(noticeOf(last));
-				this.board.warn(noticeOf(last), entry.name);
-			}
-		}
-		if (able.length === 0) throw last;
-		return able;
+	/** As it stands now, and about a quarter of a second ago in the worker. */
+	totals(): Totals {
+		const living = this.generation === null ? [] : [this.generation.counters];
+		return this.book.close(this.config, this.board.problems.list(), [...living, this.hosts.counters()]);
 	}
 
-	private async openHost(entry: SourceEntry, stop: AbortSignal): Promise<void> {
-		const plugin = await new Plugins(this.plugins).source(entry.type);
-		const host = plugin?.host?.(entry.options, { name: entry.name, diagnostics: this.board.for(entry.name) });
-		if (host === undefined) return;
-		await this.lifecycle.start({
-			name: entry.name,
-			start: async () => {
-				this.hostData[entry.name] = await host.open(stop);
-			},
-			stop: () => host.close(),
+	health(): Health {
+		return healthOf({
+			config: this.config,
+			states: this.generation?.states ?? { sources: {}, sinks: {} },
+			isReady: this.wasReady && this.generation?.wasReady === true && !this.isStopping,
+			isStopping: this.isStopping,
+			worker: this.book.worker,
+			problems: this.board.problems.list(),
 		});
-		this.hosts.set(entry.name, host);
 	}
 
-	private async runWorkers(config: Config, stop: AbortSignal): Promise<void> {
+	/** Grows while the worker answers; 0 where there is none. */
+	get beats(): number {
+		return this.generation?.beats ?? 0;
+	}
+
+	/** All or nothing of what can change without a source starting again. One at a time. Never rejects. */
+	async reload(next: Config, nextPlugins: PluginModules): Promise<Reloaded> {
+		const plan = planReload(this.config, next, this.plugins, nextPlugins);
+		const { generation } = this;
+		this.roster.enrol(plan.change.plugins, plan.config);
+		const change = { ...plan.change, roster: this.roster.entries };
+		const refuse = (problem: Notice): Reloaded => {
+			this.book.reloads.refused++;
+			return { problem, applied: [], notApplied: [] };
+		};
+		if (generation === null || this.isStopping)
+			return refuse({ code: "RELOAD_FAILED", message: "no worker thread runs now", hint: "try again" });
+		const problem = await generation.prepare(change);
+		if (problem !== null) return refuse(problem);
+		const applied = [...plan.applied];
+		const notApplied = [...plan.notApplied];
+		const entries = new Map<string, SourceEntry>();
+		const undo: (() => void)[] = [];
+		try {
+			for (const source of plan.sources) {
+				const { now, next: wanted } = source;
+				const changed = changedKeys(now.options as object, wanted.options as object);
+				const { entry, waiting } = this.hosts.reconfigure(source, changed);
+				undo.push(() => void this.hosts.reconfigure({ now: wanted, next: now }, changed));
+				entries.set(now.name, entry);
+				for (const key of changed) {
+					if (waiting.includes(key)) notApplied.push(`sources.${now.name}.${key} (needs a restart)`);
+					else applied.push(`sources.${now.name}.${key}`);
+				}
+			}
+		} catch (error) {
+			for (const step of undo.reverse()) step();
+			generation.discard();
+			return refuse(noticeOf(error));
+		}
+		const gone = await generation.commit(change);
+		// a worker that ends now is followed by one with the new config
+		if (gone !== null) this.board.warn(gone, "");
+		const sources = plan.config.sources.map((entry) => entries.get(entry.name) ?? entry);
+		this.config = { ...plan.config, sources };
+		this.plugins = plan.change.plugins;
+		this.book.reloads.applied++;
+		return { problem: null, applied, notApplied };
+	}
+
+	/** A new config did not get as far as `reload`. */
+	reloadRefused(): void {
+		this.book.reloads.refused++;
+	}
+
+	/** What the next worker runs: without what failed or was left out. */
+	private runnable(): Config {
+		const { leftOut } = this.book.worker;
+		const sources = this.config.sources.filter(
+			({ name }) => this.able.includes(name) && !leftOut.includes(`source ${name}`),
+		);
+		return {
+			...this.config,
+			sources,
+			sinks: this.config.sinks.filter(({ name }) => !leftOut.includes(`sink ${name}`)),
+		};
+	}
+
+	private async runWorkers(stop: AbortSignal): Promise<void> {
 		const { worker } = this.book;
 		for (let fruitless = 0; ; ) {
-			const settings = { config, plugins: this.plugins, hosts: this.hostData, disabledParsers: worker.disabledParsers };
-			const generation = new Generation(settings, {
-				ready: (capturing) => {
-					fruitless = 0;
-					if (!this.wasReady) this.events.ready(capturing);
-					this.wasReady = true;
+			const config = this.runnable();
+			if (config.sources.length === 0 || config.sinks.length === 0) return;
+			const generation = new Generation(
+				{
+					config,
+					plugins: this.plugins,
+					hosts: this.hosts.data,
+					disabledParsers: worker.disabledParsers,
+					roster: this.roster.entries,
+					careful: this.careful,
 				},
-				warn: (notice) => this.board.warn(notice, "worker"),
-				info: (message) => this.board.info(message),
-				brokenPipe: () => this.events.brokenPipe(),
-			});
+				{
+					ready: (capturing) => {
+						fruitless = 0;
+						if (!this.wasReady) this.events.ready(capturing);
+						this.wasReady = true;
+					},
+					warn: (notice, origin) => this.board.warn(notice, origin),
+					info: (message) => this.board.info(message),
+					brokenPipe: () => this.events.brokenPipe(),
+				},
+			);
+			this.generation = generation;
 			const end = await generation.run(stop);
-			const finished = end.kind === "ended";
-			this.book.add(finished ? generation.counters : buried(generation.counters));
+			this.generation = null;
+			this.book.add(end.kind === "ended" ? generation.counters : buried(generation.counters));
 			if (end.kind === "ended") {
 				this.failures.push(...end.failures);
 				return;
@@ -125,10 +212,15 @@ export class Supervisor {
 				this.failures.push(end.notice);
 				return;
 			}
-			this.tell(end, config.capture.worker_timeout_ms);
-			if (stop.aborted) return;
-			if (!generation.wasReady && ++fruitless >= MOST_FRUITLESS) {
-				this.failures.push(deathOf(end));
+			const judged = this.tell(end, generation.wasReady);
+			if (stop.aborted) {
+				// who does not let go at the end is a failure; who hung before is in the totals
+				if (generation.wasReady && judged?.who != null) this.failures.push(judged.notice);
+				return;
+			}
+			if (judged?.isOut === true) fruitless = 0;
+			else if (!generation.wasReady && ++fruitless >= MOST_FRUITLESS) {
+				this.failures.push(judged?.notice ?? deathOf(end));
 				return;
 			}
 			worker.restarts++;
@@ -137,45 +229,45 @@ export class Supervisor {
 		}
 	}
 
-	private tell(end: Exclude<GenerationEnd, { kind: "ended" }>, timeoutMs: number): void {
+	/** Says what became of a worker, and decides who is left out of the next one. */
+	private tell(end: Exclude<GenerationEnd, { kind: "ended" }>, wasReady: boolean): Judged | null {
 		const { worker } = this.book;
-		if (end.kind !== "hung") {
+		if (end.kind === "failed") {
 			worker.died++;
-			this.board.warn(deathOf(end));
-			return;
+			this.board.warn(end.notice, "worker");
+			return null;
 		}
-		const protocol = this.plugins.parsers[end.parser - 1]?.name ?? null;
-		const times = (worker.hung[protocol ?? "unknown"] ?? 0) + 1;
-		worker.hung[protocol ?? "unknown"] = times;
-		const where = protocol === null ? "" : ` in the parser of ${protocol}`;
-		this.board.warn({
-			code: "WORKER_HUNG",
-			message: `the worker did not answer for ${timeoutMs} ms${where}: it was ended and is started again`,
-			hint: protocol === null ? "the machine may be overloaded: a larger `worker_timeout_ms` may help" : null,
-		});
-		if (protocol !== null && times === HANGS_PER_PARSER) {
-			worker.disabledParsers.push(protocol);
-			this.board.warn({
-				code: "PARSER_DISABLED",
-				message: `the parser of ${protocol} hung ${times} times and is switched off: its connections are opaque now`,
-				hint: "please report it, with a packet capture of such a connection if you can",
-			});
+		const judged = judge(end, this.roster.at(end.owner), wasReady, worker, this.config.capture.worker_timeout_ms);
+		const { who, notice } = judged;
+		this.board.warn(notice, who?.name ?? "worker");
+		if (who === null) this.careful = true;
+		if (who === null || !judged.isOut) return judged;
+		if (who.kind === "parser") {
+			worker.disabledParsers.push(who.name);
+			this.board.warn(
+				{
+					code: "PARSER_DISABLED",
+					message: `the parser of ${who.name} failed ${judged.times} times and is switched off: its connections are opaque now`,
+					hint: "please report it, with a packet capture of such a connection if you can",
+				},
+				who.name,
+			);
+			return judged;
 		}
+		worker.leftOut.push(`${who.kind} ${who.name}`);
+		const out: Notice = {
+			code: "PLUGIN_LEFT_OUT",
+			message: `the ${who.kind} ${who.name} is left out from here on: ${notice.message}`,
+			hint: "the rest goes on; a restart tries it again",
+		};
+		this.board.warn(out, who.name);
+		this.failures.push(out);
+		return judged;
 	}
 
 	private async pause(fruitless: number, stop: AbortSignal): Promise<void> {
 		const ms = Math.min(100 * 4 ** fruitless, LONGEST_PAUSE_MS);
 		await delay(ms, undefined, { signal: stop }).catch(() => undefined);
-	}
-
-	private countHost(name: string, host: SourceHost): void {
-		let counters: Counters = {};
-		try {
-			counters = host.counters?.() ?? {};
-		} catch (error) {
-			this.board.for(name).warn("SOURCE_FAILED", `its counters could not be read: ${noticeOf(error).message}`);
-		}
-		this.book.add({ ...NO_COUNTERS, sources: { [name]: counters } });
 	}
 }
 
@@ -183,14 +275,4 @@ function deathOf(end: Exclude<GenerationEnd, { kind: "ended" }>): Notice {
 	if (end.kind === "failed") return end.notice;
 	const reason = end.kind === "died" ? end.reason : "it did not answer";
 	return { code: "WORKER_DIED", message: `a worker thread ended unexpectedly: ${reason}`, hint: null };
-}
-
-function asSourceError(error: unknown, name: string): PolytapError {
-	if (error instanceof PolytapError) return error;
-	return new PolytapError(
-		"SOURCE_FAILED",
-		`${name}: ${error instanceof Error ? error.message : String(error)}`,
-		null,
-		error,
-	);
 }

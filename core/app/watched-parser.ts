@@ -3,6 +3,9 @@ import type { Direction } from "../events.js";
 import type { HeaderList } from "../exchange.js";
 import type { DetectHint, ParserContext, ParserOutput, ParserPlugin, ProtocolParser } from "../plugin.js";
 import type { Pulse } from "./pulse.js";
+import { missingFunction } from "./shape.js";
+
+const FUNCTIONS = ["data", "gap", "resync", "end"] as const;
 
 /** The same parser, telling the pulse while it runs, so that a loop that never ends has a name. */
 export function watchedParser(plugin: ParserPlugin, number: number, pulse: Pulse): ParserPlugin {
@@ -19,7 +22,12 @@ export function watchedParser(plugin: ParserPlugin, number: number, pulse: Pulse
 				pulse.enter(outer);
 			}
 		},
-		create: (context: ParserContext) => new WatchedParser(plugin.create(context), number, pulse),
+		create: (context: ParserContext) => {
+			const parser: unknown = pulse.run(number, () => plugin.create(context));
+			const lacking = missingFunction(parser, FUNCTIONS);
+			if (lacking !== null) throw new TypeError(`what create() returned has no ${lacking}()`);
+			return new WatchedParser(parser as ProtocolParser, number, pulse);
+		},
 	};
 	return {
 		...watched,

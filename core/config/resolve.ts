@@ -43,8 +43,8 @@ export async function resolveConfig(raw: unknown, catalog: PluginCatalog): Promi
 	const sinks = await resolveSinks(mapping(raw, "sinks"), catalog, problems, leftOut);
 	if (base.success) checkTogether(base.data, sources, sinks, problems);
 	if (!base.success || problems.length > 0) return { config: null, problems };
-	const { capture, redact, record } = base.data;
-	return { config: { sources, sinks, capture, redact, record }, problems: [], leftOut };
+	const { capture, redact, record, log, metrics } = base.data;
+	return { config: { sources, sinks, capture, redact, record, log, metrics }, problems: [], leftOut };
 }
 
 async function resolveSources(

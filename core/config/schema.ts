@@ -77,6 +77,40 @@ export const queueSchema = z.strictObject({
 	retry_ms: z.int().min(1).max(60_000).default(200).describe("Wait before the first retry; it doubles each time."),
 });
 
+export const metricsSchema = z
+	.strictObject({
+		listen: z
+			.string()
+			.regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):\d{1,5}$/, "must be host:port, like 127.0.0.1:9464 or [::1]:9464")
+			.default("127.0.0.1:9464")
+			.describe("Address and port. Port 0: one that is free; it is said on stderr."),
+		allow_remote: z
+			.boolean()
+			.default(false)
+			.describe("Permit an address that others can reach. There is no encryption and no password."),
+	})
+	.refine(({ listen, allow_remote }) => allow_remote || isLoopback(hostOf(listen)), {
+		path: ["listen"],
+		message: "is not a loopback address: others could read it; `allow_remote: true` permits that",
+	});
+
+/** `[::1]:9464` in two. */
+export function hostOf(listen: string): string {
+	return listen.slice(0, listen.lastIndexOf(":")).replace(/^\[|\]$/g, "");
+}
+
+function isLoopback(host: string): boolean {
+	return host === "localhost" || host === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+}
+
+export const logSchema = z.strictObject({
+	format: z.enum(["text", "json"]).default("text").describe("Lines for people, or one JSON object a line."),
+	level: z
+		.enum(["error", "warn", "info"])
+		.default("info")
+		.describe("The least that is told. `ready` and the totals are `info`."),
+});
+
 /** What every sink takes beside its own options. */
 export const sinkCommonSchema = z.strictObject({
 	queue: queueSchema.prefault({}).describe("What stands between the traffic and this sink."),
@@ -92,6 +126,8 @@ export const configSchema = z.strictObject({
 		.describe("Modules with plugins of others: paths (`./x.js`, from this file's folder) or names of packages."),
 	sources: z.record(name, plugin).describe("Where traffic comes from. The key is a name of your choice."),
 	capture: captureSchema.prefault({}).describe("Limits and times of the engine."),
+	metrics: metricsSchema.optional().describe("Metrics for Prometheus, and health, over HTTP. Nothing: off."),
+	log: logSchema.prefault({}).describe("What polytap says about itself, on stderr."),
 	redact: redactSchema.default([]).describe("What is taken out of every exchange before any sink gets it."),
 	record: recordSchema
 		.optional()
@@ -99,6 +135,8 @@ export const configSchema = z.strictObject({
 	sinks: z.record(name, plugin).describe("Where exchanges go. The key is a name of your choice."),
 });
 
+export type LogOptions = z.output<typeof logSchema>;
+export type MetricsOptions = z.output<typeof metricsSchema>;
 export type CaptureOptions = z.output<typeof captureSchema>;
 export type QueueOptions = z.output<typeof queueSchema>;
 
@@ -127,4 +165,6 @@ export interface Config {
 	readonly redact: readonly RedactRule[];
 	/** Absent: nothing is recorded. */
 	readonly record?: RecordOptions | undefined;
+	readonly log: LogOptions;
+	readonly metrics?: MetricsOptions | undefined;
 }

@@ -12,9 +12,11 @@ const RELIEF_MS = 10;
 
 export class Delivery {
 	private readonly listener: OutletListener;
-	private readonly outlets: Outlet[] = [];
+	private outlets: Outlet[] = [];
 	private only: Outlet | null = null;
-	private readonly redactor: Redactor | null;
+	private redactor: Redactor | null;
+	/** Counts of redactors before this one. */
+	private redactedBefore: Record<string, number> = {};
 	/** Null where every sink wants everything. */
 	private router: Router<Outlet> | null = null;
 	private refused = 0;
@@ -30,7 +32,33 @@ export class Delivery {
 		if (filter !== null) this.router ??= new Router(this.outlets);
 		this.router?.add(outlet, filter);
 		this.outlets.push(outlet);
-		this.only = this.outlets.length === 1 && filter === null ? outlet : null;
+		this.only = this.outlets.length === 1 && this.router === null ? outlet : null;
+	}
+
+	/** Takes an outlet out: it is offered nothing more. Whoever asked flushes it. */
+	retire(name: string): Outlet | null {
+		const retired = this.outlets.find((outlet) => outlet.name === name) ?? null;
+		this.outlets = this.outlets.filter((outlet) => outlet !== retired);
+		if (retired !== null) this.router?.remove(retired);
+		const [only] = this.outlets;
+		this.only = this.outlets.length === 1 && this.router === null ? (only ?? null) : null;
+		return retired;
+	}
+
+	/** Another filter for an outlet that stays; null: it wants everything. */
+	refilter(name: string, filter: Filter | null): void {
+		const outlet = this.outlets.find((one) => one.name === name);
+		if (outlet === undefined) return;
+		this.router ??= new Router(this.outlets);
+		this.router.replace(outlet, filter);
+		this.only = null;
+	}
+
+	/** Other rules, from the next exchange on. */
+	redactWith(redactor: Redactor | null): void {
+		for (const [name, count] of Object.entries(this.redactor?.counters() ?? {}))
+			this.redactedBefore[name] = (this.redactedBefore[name] ?? 0) + count;
+		this.redactor = redactor;
 	}
 
 	/** What the engine calls for each exchange: synchronous, cheap, never throws. */
@@ -108,7 +136,11 @@ export class Delivery {
 
 	/** What redaction did, and the exchanges that went nowhere because it failed. */
 	redactionCounters(): Readonly<Record<string, number>> {
-		return { ...this.redactor?.counters(), redaction_failed: this.refused };
+		const counters: Record<string, number> = { ...this.redactedBefore };
+		for (const [name, count] of Object.entries(this.redactor?.counters() ?? {}))
+			counters[name] = (counters[name] ?? 0) + count;
+		counters.redaction_failed = this.refused;
+		return counters;
 	}
 
 	private counted(outlet: Outlet): Readonly<Record<string, number>> {

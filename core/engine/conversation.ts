@@ -293,11 +293,11 @@ export class Conversation implements LaneOwner {
 			if (!fromCarry) this.#keep(lane, data, offset, tsUs);
 			lane.waitDeadlineUs = this.#engine.nowUs + this.#engine.options.mergeWindowUs;
 			return false;
-		} else if (consumed >= 0 && consumed < data.length) {
+		} else if (Number.isInteger(consumed) && consumed >= 0 && consumed < data.length) {
 			if (fromCarry) lane.carry.consume(consumed);
 			else this.#keep(lane, consumed === 0 ? data : data.subarray(consumed), offset + consumed, tsUs);
 		} else {
-			this.#failed(new RangeError(`data() returned ${consumed} of ${data.length}`));
+			this.#failed(new RangeError(`data() returned ${String(consumed)} of ${data.length}`));
 			return false;
 		}
 		if (this.#voice.wantedHandover !== null || this.#voice.wantedEnd !== null) this.#afterParser();
@@ -342,7 +342,8 @@ export class Conversation implements LaneOwner {
 		const bytes = lane.carry.view();
 		let found: { skip: number } | { need: number };
 		try {
-			found = this.#parser!.resync(lane.dir, bytes);
+			const shown = this.#plugin!.readsOnly === true ? bytes : Uint8Array.prototype.slice.call(bytes);
+			found = checkedResync(this.#parser!.resync(lane.dir, shown), bytes.length);
 		} catch (error) {
 			this.#failed(error);
 			return;
@@ -504,6 +505,14 @@ export class Conversation implements LaneOwner {
 }
 
 const inside = (engine: EngineContext, owner: ConversationOwner): Conversation => new Conversation(engine, owner);
+
+/** A parser of somebody else may return anything. Throws where it is not what the contract says. */
+function checkedResync(found: { skip: number } | { need: number }, length: number) {
+	const count = "skip" in found ? found.skip : found.need;
+	const isCount = Number.isInteger(count) && count >= 0 && ("need" in found || count <= length);
+	if (!isCount) throw new RangeError(`resync() returned ${String(count)} of ${length}`);
+	return found;
+}
 
 export function markConflict(exchange: CapturedExchange, dir: Direction, from: number, to: number): void {
 	const message = dir === 0 ? exchange.req : exchange.res;

@@ -8,6 +8,11 @@ const LATE_TRIES = 64;
 
 export type Detected = ParserPlugin | "no" | "more";
 
+/** For a parser that has not promised to leave the bytes alone; no more than detection is about. */
+function copyOf(bytes: Uint8Array): Uint8Array {
+	return Uint8Array.prototype.slice.call(bytes, 0, DETECT_BYTES);
+}
+
 /** Which parser a connection belongs to. Asks each one until it says no. */
 export class Detection {
 	#candidates: readonly ParserPlugin[];
@@ -24,7 +29,10 @@ export class Detection {
 		for (const plugin of this.#candidates) {
 			let answer: "yes" | "no" | "more" = "no";
 			try {
-				answer = plugin.detect(client, server, hint);
+				answer =
+					plugin.readsOnly === true
+						? plugin.detect(client, server, hint)
+						: plugin.detect(copyOf(client), copyOf(server), hint);
 			} catch (error) {
 				this.#registry.failed(plugin, error);
 			}

@@ -28,7 +28,7 @@ interface SourceState {
 }
 
 export class Engine implements ConnectionContext {
-	readonly options: EngineOptions;
+	options: EngineOptions;
 	readonly registry: ParserRegistry;
 	readonly slabs: SlabPool;
 	readonly totals = new EngineTotals();
@@ -62,6 +62,12 @@ export class Engine implements ConnectionContext {
 	/** Returns the number by which `ingest` names this source. */
 	addSource(name: string, type: string): number {
 		return this.#sources.push({ name, type, vantages: new Map(), connections: new Map(), pieces: new Map() }) - 1;
+	}
+
+	/** Other limits and times, from now on. What was begun under the old ones may end by either. */
+	configure(options: Partial<EngineOptions>): void {
+		this.options = { ...this.options, ...options };
+		this.slabs.maxHeldBytes = this.options.maxHeldBytes;
 	}
 
 	/** Everything in the batch happens now. The batch's memory may be reused when this returns. */

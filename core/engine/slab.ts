@@ -17,19 +17,20 @@ export class Slab {
 export class SlabPool {
 	/** Bytes of all slabs that are in use. */
 	heldBytes = 0;
+	/** Their cap. May change at any time. */
+	maxHeldBytes: number;
 	#current = new Slab();
 	readonly #free: Slab[] = [];
-	readonly #maxHeldBytes: number;
 
 	constructor(maxHeldBytes: number) {
-		this.#maxHeldBytes = maxHeldBytes;
+		this.maxHeldBytes = maxHeldBytes;
 	}
 
 	/** The slab to write into next, with at least four free bytes; null when the cap is reached. */
 	writable(): Slab | null {
 		const current = this.#current;
 		if (current.used <= SLAB_BYTES - 4) return current;
-		if (this.heldBytes >= this.#maxHeldBytes) return null;
+		if (this.heldBytes >= this.maxHeldBytes) return null;
 		const next = this.#free.pop() ?? new Slab();
 		this.#current = next;
 		if (current.refs === 0) this.#recycle(current);
@@ -38,7 +39,7 @@ export class SlabPool {
 
 	/** Counts memory that is kept elsewhere, for the same exchanges. False when the cap is reached. */
 	reserve(bytes: number): boolean {
-		if (this.heldBytes + bytes > this.#maxHeldBytes) return false;
+		if (this.heldBytes + bytes > this.maxHeldBytes) return false;
 		this.heldBytes += bytes;
 		return true;
 	}

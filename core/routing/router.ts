@@ -4,12 +4,12 @@ import type { Filter } from "./filter.js";
 
 interface Route<T> {
 	readonly outlet: T;
-	readonly filter: Filter | null;
+	filter: Filter | null;
 	filtered: number;
 }
 
 export class Router<T> {
-	readonly #routes: Route<T>[];
+	#routes: Route<T>[];
 	/** Filled anew for each exchange. */
 	readonly #chosen: T[] = [];
 
@@ -20,6 +20,15 @@ export class Router<T> {
 
 	add(outlet: T, filter: Filter | null): void {
 		this.#routes.push({ outlet, filter, filtered: 0 });
+	}
+
+	remove(outlet: T): void {
+		this.#routes = this.#routes.filter((route) => route.outlet !== outlet);
+	}
+
+	/** Another filter for an outlet that is there. */
+	replace(outlet: T, filter: Filter | null): void {
+		for (const route of this.#routes) if (route.outlet === outlet) route.filter = filter;
 	}
 
 	/** Those that want it. The list is valid until the next call. */

@@ -68,6 +68,13 @@ export class EbpfHost implements SourceHost {
 			throw loadError("the targets could not be written");
 	}
 
+	/** The rules alone: all else is fixed when the programs are loaded. */
+	reconfigure(config: unknown): readonly string[] {
+		const wanted = config as EbpfOptions;
+		this.setTargets(wanted);
+		return Object.keys(wanted).filter((key) => key !== "targets");
+	}
+
 	async close(): Promise<void> {
 		const bpf = this.#object === null ? null : libbpf();
 		for (const link of this.#links.splice(0)) bpf?.destroyLink(link);

@@ -3,9 +3,10 @@ import { basename } from "node:path";
 import { BUILTINS } from "../builtins.js";
 import { composePipeline } from "../compose.js";
 import { makeConfig } from "../config-file.js";
-import { RateLimitedBoard, stderrBoard } from "../diagnostics.js";
+import { RateLimitedBoard } from "../diagnostics.js";
 import { kindOfFile } from "../file-kind.js";
 import { type Format, stdoutSink } from "../formats.js";
+import { makeLog } from "../log.js";
 import { exitCodeOf, formatNotice, type Notice, noticeOf, say } from "../notice.js";
 import { Pulse } from "../pulse.js";
 
@@ -51,7 +52,7 @@ async function readCapture(
 		...(kind === "recording" ? { replay: files[0] ?? "" } : {}),
 	};
 	const pipeline = await composePipeline(settings, {
-		board: new RateLimitedBoard(stderrBoard),
+		board: new RateLimitedBoard(makeLog()),
 		pulse: new Pulse(),
 		onBrokenPipe: () => stop.abort(),
 	});

@@ -5,13 +5,16 @@ import type { Config } from "../../config/schema.js";
 import { PolytapError } from "../../errors.js";
 import { BUILTINS } from "../builtins.js";
 import { makeConfig, readConfig } from "../config-file.js";
-import { RateLimitedBoard, stderrBoard } from "../diagnostics.js";
+import { RateLimitedBoard } from "../diagnostics.js";
 import { type Format, stdoutSink } from "../formats.js";
-import { exitCodeOf, formatNotice, type Notice, noticeOf, say } from "../notice.js";
-import { notifyManager } from "../notify.js";
+import { Liveness } from "../liveness.js";
+import { type Log, makeLog } from "../log.js";
+import { MetricsServer } from "../metrics-server.js";
+import { exitCodeOf, type Notice, noticeOf } from "../notice.js";
+import { type ManagerState, notifyManager, watchdogMs } from "../notify.js";
 import { type PluginModules, Plugins } from "../plugins.js";
+import { Reloader } from "../reloader.js";
 import { Supervisor } from "../supervisor.js";
-import { formatTotals } from "../totals.js";
 
 export interface RunOptions {
 	readonly config: string | null;
@@ -22,33 +25,86 @@ export interface RunOptions {
 	readonly totals: string | null;
 	/** What standard output shows where there is no config file. */
 	readonly format: Format;
+	readonly version: string;
 }
 
-/** Returns the exit code. `stop` is aborted by a signal. */
-export async function run(options: RunOptions, stop: AbortController): Promise<number> {
-	const { config, modules, pluginFailures } = await configOf(options);
-	for (const failure of pluginFailures) say(formatNotice("warning", failure));
+/** How SIGINT, SIGTERM and SIGHUP arrive. */
+export interface Signals {
+	readonly stop: AbortController;
+	/** What SIGHUP does instead of stopping. */
+	onHangup(work: () => void): void;
+}
+
+/** Returns the exit code. */
+export async function run(options: RunOptions, signals: Signals): Promise<number> {
+	const { stop } = signals;
+	const chosen = await configOf(options);
+	const { config, modules, pluginFailures } = chosen;
+	const log = makeLog(config.log);
+	const board = new RateLimitedBoard(log);
+	for (const failure of pluginFailures) board.warn(failure, "plugins");
 	if (config.sources.length === 0 || config.sinks.length === 0) {
-		for (const failure of pluginFailures) say(formatNotice("error", failure));
+		for (const failure of pluginFailures) log.error(failure);
 		return pluginFailures[0] === undefined ? 1 : exitCodeOf(pluginFailures[0]);
 	}
 	let timer: NodeJS.Timeout | undefined;
-	const supervisor = new Supervisor(config, modules, new RateLimitedBoard(stderrBoard), {
+	const tellManager = managerTeller(board);
+	const supervisor = new Supervisor(config, modules, board, {
 		ready: (capturing) => {
-			say(`ready: ${capturing}`);
+			log.info(`ready: ${capturing}`);
 			tellManager("READY=1");
 			if (options.forMs !== null) timer = setTimeout(() => stop.abort(), options.forMs);
 		},
 		brokenPipe: () => stop.abort(),
 	});
+	const liveness = new Liveness(
+		() => supervisor.beats,
+		() => config.capture.worker_timeout_ms,
+	);
+	const metrics = await openMetrics(config, supervisor, liveness, options.version, log);
+	const watchdog = startWatchdog(liveness, tellManager);
+	if (options.config !== null && options.config !== "-") {
+		const reloader = new Reloader(options.config, supervisor, log, tellManager);
+		signals.onHangup(() => void reloader.reload());
+	}
 	stop.signal.addEventListener("abort", () => tellManager("STOPPING=1"), { once: true });
 	const { totals, failures: own } = await supervisor.run(stop.signal);
 	const failures = [...pluginFailures, ...own];
 	clearTimeout(timer);
-	for (const failure of failures) say(formatNotice("error", failure));
-	if (failures.length === 0 || totals.engine.events !== undefined) say(formatTotals(totals));
+	clearInterval(watchdog);
+	metrics?.close();
+	for (const failure of failures) log.error(failure);
+	if (failures.length === 0 || totals.engine.events !== undefined) log.totals(totals);
 	if (options.totals !== null) await writeTotals(options.totals, totals);
 	return failures[0] === undefined ? 0 : exitCodeOf(failures[0]);
+}
+
+/** Rejects with `METRICS_FAILED`: who asked for an endpoint wants to know that there is none. */
+async function openMetrics(
+	{ metrics }: Config,
+	supervisor: Supervisor,
+	liveness: Liveness,
+	version: string,
+	log: Log,
+): Promise<MetricsServer | null> {
+	if (metrics === undefined) return null;
+	const server = await MetricsServer.open(metrics, {
+		totals: () => supervisor.totals(),
+		health: () => supervisor.health(),
+		isAlive: () => liveness.isAlive,
+		version,
+	});
+	log.info(`metrics: http://${server.address}/metrics`);
+	return server;
+}
+
+/** Twice as often as is asked for, and only while the worker answers. */
+function startWatchdog(liveness: Liveness, tell: (state: ManagerState) => void): NodeJS.Timeout | undefined {
+	const everyMs = watchdogMs();
+	if (everyMs === null) return undefined;
+	return setInterval(() => {
+		if (liveness.isAlive) tell("WATCHDOG=1");
+	}, everyMs / 2).unref();
 }
 
 interface Chosen {
@@ -92,8 +148,11 @@ async function writeTotals(file: string, totals: unknown): Promise<void> {
 	}
 }
 
-function tellManager(state: "READY=1" | "STOPPING=1"): void {
-	notifyManager(state).catch((error: unknown) => {
-		say(formatNotice("warning", { ...noticeOf(error), message: `the service manager could not be told ${state}` }));
-	});
+function managerTeller(board: RateLimitedBoard): (state: ManagerState) => void {
+	return (state) => {
+		notifyManager(state).catch((error: unknown) => {
+			const [what] = state.split("\n", 1);
+			board.warn({ ...noticeOf(error), message: `the service manager could not be told ${what}` }, "notify");
+		});
+	};
 }

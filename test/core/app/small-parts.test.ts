@@ -85,6 +85,7 @@ test("counters of several workers add up, high-water marks do not", (t) => {
 	const dead = buried({
 		engine: { exchanges: 5, connections_open: 2, bytes_held: 9 },
 		sources: {},
+		parsers: {},
 		sinks: { out: { offered: 5, written: 3, waiting: 2 } },
 	});
 	t.deepEqual(dead.engine, { exchanges: 5, connections_lost_with_worker: 2 });
@@ -92,6 +93,7 @@ test("counters of several workers add up, high-water marks do not", (t) => {
 	const both = sumGroups(dead, {
 		engine: { exchanges: 1 },
 		sources: { s: { n: 1 } },
+		parsers: {},
 		sinks: { out: { offered: 1, waiting: 0 } },
 	});
 	t.is(both.engine.exchanges, 6);
@@ -111,6 +113,7 @@ test("totals: seen is captured and lost together, by cause", (t) => {
 			bytes_lost_ring_full: 5,
 		},
 		sources: { node: { records: 7, zero: 0 } },
+		parsers: {},
 		sinks: { out: { written: 12_345, failed: 0 } },
 	});
 	book.worker.restarts = 2;

@@ -84,7 +84,7 @@ test("from source to sink, and the totals say so", async (t) => {
 	t.is(totals.sources.live?.counters.made, 250);
 	t.is(totals.sources.live?.counters.host_made, 1);
 	t.is(totals.sinks.out?.counters.written, 250);
-	t.deepEqual(totals.worker, { restarts: 0, died: 0, hung: {}, disabledParsers: [] });
+	t.deepEqual(totals.worker, { restarts: 0, died: 0, hung: {}, diedIn: {}, disabledParsers: [], leftOut: [] });
 });
 
 test("a stop writes what was captured, quickly", async (t) => {

@@ -1,0 +1,14 @@
+import type { CaptureOptions } from "../config/schema.js";
+import type { EngineOptions } from "../engine/options.js";
+
+/** `capture` of a config as the engine takes it. */
+export function engineOptions(capture: CaptureOptions): Partial<EngineOptions> {
+	return {
+		maxBodyBytes: capture.max_body_bytes,
+		mergeWindowUs: capture.merge_window_ms * 1000,
+		requestTimeoutUs: capture.request_timeout_ms * 1000,
+		maxConnections: capture.max_connections,
+		connectionRecords: capture.connection_records,
+		maxHeldBytes: capture.max_held_bytes,
+	};
+}

@@ -1,0 +1,110 @@
+/** What differs between the config that runs and a new one, and what of it can change without a source starting again. */
+import { isDeepStrictEqual } from "node:util";
+import type { Config, SinkEntry, SourceEntry } from "../config/schema.js";
+import type { PluginModules } from "./plugins.js";
+import type { ReloadChange } from "./sink-set.js";
+
+export interface SourceChange {
+	readonly now: SourceEntry;
+	readonly next: SourceEntry;
+}
+
+export interface ReloadPlan {
+	/** As the file is now, but for what waits for a restart. Sources are as they were. */
+	readonly config: Config;
+	readonly change: Omit<ReloadChange, "roster">;
+	/** Sources whose options differ: their hosts may know what to do with some. */
+	readonly sources: readonly SourceChange[];
+	/** In words: `sink file added`. */
+	readonly applied: readonly string[];
+	readonly notApplied: readonly string[];
+}
+
+export function planReload(now: Config, next: Config, plugins: PluginModules, nextPlugins: PluginModules): ReloadPlan {
+	const applied: string[] = [];
+	const notApplied: string[] = [];
+	const sources = sourceChanges(now, next, notApplied);
+	const sinks = sinkChanges(now, next, applied, notApplied);
+	const isRedactNew = !isDeepStrictEqual(now.redact, next.redact);
+	if (isRedactNew) applied.push("redact");
+	for (const key of changedKeys(now.capture, next.capture)) applied.push(`capture.${key}`);
+	for (const key of ["metrics", "log"] as const)
+		if (!isDeepStrictEqual(now[key], next[key])) notApplied.push(`${key} (needs a restart)`);
+	const known = new Set(plugins.parsers.map(({ name }) => name));
+	for (const { name } of nextPlugins.parsers) if (!known.has(name)) notApplied.push(`parser ${name} (needs a restart)`);
+	return {
+		config: { ...next, sources: now.sources, sinks: sinks.effective, metrics: now.metrics, log: now.log },
+		change: {
+			plugins: { ...plugins, sinks: nextPlugins.sinks },
+			open: sinks.open,
+			remove: sinks.remove,
+			refilter: sinks.refilter,
+			redact: isRedactNew ? next.redact : null,
+			capture: next.capture,
+		},
+		sources,
+		applied,
+		notApplied,
+	};
+}
+
+/** Names of what differs, in two mappings. */
+export function changedKeys(now: object, next: object): string[] {
+	const a: Readonly<Record<string, unknown>> = { ...now };
+	const b: Readonly<Record<string, unknown>> = { ...next };
+	return [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((key) => !isDeepStrictEqual(a[key], b[key]));
+}
+
+function sourceChanges(now: Config, next: Config, notApplied: string[]): SourceChange[] {
+	const changes: SourceChange[] = [];
+	for (const entry of next.sources) {
+		const before = now.sources.find(({ name }) => name === entry.name);
+		if (before === undefined) notApplied.push(`source ${entry.name} is new (needs a restart)`);
+		else if (before.type !== entry.type) notApplied.push(`source ${entry.name} has another type (needs a restart)`);
+		else if (!isDeepStrictEqual(before.options, entry.options)) changes.push({ now: before, next: entry });
+	}
+	for (const { name } of now.sources)
+		if (!next.sources.some((entry) => entry.name === name)) notApplied.push(`source ${name} is gone (needs a restart)`);
+	return changes;
+}
+
+function sinkChanges(now: Config, next: Config, applied: string[], notApplied: string[]) {
+	const open: SinkEntry[] = [];
+	const remove: string[] = [];
+	const refilter: SinkEntry[] = [];
+	const effective: SinkEntry[] = [];
+	for (const entry of next.sinks) {
+		const before = now.sinks.find(({ name }) => name === entry.name);
+		effective.push(entry);
+		if (before === undefined) {
+			open.push(entry);
+			applied.push(`sink ${entry.name} added`);
+			continue;
+		}
+		const keys = changedKeys(before, entry);
+		if (keys.length === 0) continue;
+		if (keys.length === 1 && keys[0] === "filter") {
+			refilter.push(entry);
+			applied.push(`filter of sink ${entry.name}`);
+		} else if (isSpooled(before) || isSpooled(entry)) {
+			effective[effective.length - 1] = before;
+			notApplied.push(`sink ${entry.name} has a spool (needs a restart)`);
+		} else {
+			open.push(entry);
+			remove.push(entry.name);
+			applied.push(`sink ${entry.name} changed`);
+		}
+	}
+	for (const { name } of now.sinks) {
+		if (next.sinks.some((entry) => entry.name === name)) continue;
+		remove.push(name);
+		applied.push(`sink ${name} removed`);
+	}
+	return { open, remove, refilter, effective };
+}
+
+/** Its spool is open and locked: a second outlet could not have it at the same time. */
+function isSpooled(entry: SinkEntry): boolean {
+	const { when_full: whenFull }: { when_full: string } = entry.queue;
+	return whenFull === "spool";
+}
