@@ -9,7 +9,7 @@ import { pause } from "../test/e2e/support/program.js";
 import { type Scope, withScope } from "../test/e2e/support/scope.js";
 import { cpuUs, memoryUse } from "../test/e2e/support/usage.js";
 import { runWrk, type WrkResult } from "../test/e2e/support/wrk.js";
-import { bpfCosts, type ProgramCost, withBpfStats } from "./harness/bpf-cost.js";
+import { bpfCosts, needBpftool, type ProgramCost, withBpfStats } from "./harness/bpf-cost.js";
 import { type CaptureEnd, type CaptureKind, haproxy, none, polytap, tcpdump } from "./harness/captures.js";
 import { describeMachine } from "./harness/machine.js";
 import { makeNetns } from "./harness/netns.js";
@@ -17,11 +17,14 @@ import { main, readOptions } from "./harness/options.js";
 import { publish, REPORTS, type Table } from "./harness/report.js";
 import { interleave } from "./harness/rounds.js";
 import { showSpread, spreadOf } from "./harness/stats.js";
+import { warmMemory } from "./harness/warm-memory.js";
 
 const KINDS: readonly CaptureKind[] = [none, polytap("server"), polytap("both"), tcpdump, haproxy];
 /** With the capture attached, not measured: compilers and caches warm up. */
 const WARMUP_SECONDS = 3;
 const BPF_SECONDS = 2;
+/** More than any row writes. */
+const WARM_BYTES = 4 * 2 ** 30;
 
 const options = readOptions({ rounds: 5, seconds: 4, dir: tmpdir(), netns: 0, only: "", reports: REPORTS });
 
@@ -43,6 +46,7 @@ interface Place {
 
 await main(() =>
 	withScope(async (scope) => {
+		await needBpftool();
 		const machine = describeMachine(REPOSITORY);
 		const netns = options.netns === 0 ? null : await makeNetns(scope);
 		const nginx = await startNginx(scope, { netns });
@@ -67,6 +71,7 @@ await main(() =>
 					`${options.rounds} rounds; in each every row once, beginning with another one each time; ${WARMUP_SECONDS} s of load with the capture attached that is not measured, then ${options.seconds} s that are.`,
 					"polytap: eBPF, whole payloads, one JSON object a line into a file; `both` watches the sockets of client and server. tcpdump: whole packets (-s 0 -B 65536) into a file of the same file system. haproxy: mode tcp, one thread, capturing nothing.",
 					"Kept: requests/s against the row `none` of the same round. Figures are median (min–max) of the rounds.",
+					`Before each row ${WARM_BYTES / 2 ** 30} GiB are written to a file that is then removed: the host of a virtual machine hands out memory lazily, and the rows that write files would pay for that.`,
 					"Agent CPU: of the capture's process, user and system, from the beginning of the load until its backlog is worked off, for each request. Server CPU: of nginx's worker, where the kernel's part of a capture shows.",
 					"Captured: lines in the file against the requests that nginx counted, warm-up included. Lost: what the capture says of itself (polytap bytes, tcpdump packets).",
 					`Kernel time: a run of its own of ${BPF_SECONDS} s with kernel.bpf_stats_enabled=1, which costs something itself.`,
@@ -81,6 +86,7 @@ await main(() =>
 
 async function measure(scope: Scope, kind: CaptureKind, { nginx, worker, netns }: Place): Promise<Sample> {
 	const folder = await scope.folder(options.dir);
+	warmMemory(folder, WARM_BYTES);
 	const capture = await kind.start(scope, nginx.port, folder, netns);
 	const url = `http://127.0.0.1:${capture.port}/small`;
 	const servedBefore = await nginx.requests();

@@ -9,6 +9,11 @@ export interface ProgramCost {
 
 const SWITCH = "/proc/sys/kernel/bpf_stats_enabled";
 
+/** Rejects where the tool that names BPF programs is missing: better at once than after all rounds. */
+export async function needBpftool(): Promise<void> {
+	await runProgram("bpftool", ["version"], 10_000);
+}
+
 /** The kernel times every BPF program while `use` runs; that costs something itself. */
 export async function withBpfStats<T>(use: () => Promise<T>): Promise<T> {
 	const before = readFileSync(SWITCH, "latin1");
