@@ -42,6 +42,18 @@ export const ERRORS = {
 		meaning:
 			"A recording was made by another version or with other parsers, or its replay gave another count of exchanges.",
 	},
+	SPOOL_LOCKED: {
+		exit: 1,
+		meaning: "A spool is in use: by another process, or by a sink that is still being drained.",
+	},
+	SPOOL_UNUSABLE: { exit: 1, meaning: "The folder of a spool cannot be made, read or written." },
+	SPOOL_FULL: {
+		exit: 1,
+		meaning:
+			"A spool reached its bound, or its disk has no room: what it cannot take is dropped by policy and counted.",
+	},
+	SPOOL_FAILED: { exit: 1, meaning: "The system refused to read or write a spool; what is in memory is tried again." },
+	SPOOL_DAMAGED: { exit: 1, meaning: "A part of a spool cannot be read; the rest of it is delivered." },
 	REDACTION_OFF: {
 		exit: 1,
 		meaning: "The config switches the built-in redaction off: credentials in headers and URLs reach the sinks.",

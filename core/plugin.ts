@@ -455,8 +455,15 @@ export interface SinkPlugin<C = unknown> {
 }
 
 export interface Sink {
-	/** How many `write` calls may be under way at once; 1 keeps the order. Read once, after `create`. */
+	/** How many `write` calls may be under way at once. Read once, after `create`. */
 	readonly maxInFlight: number;
+	/**
+	 * True: the sink itself keeps the order of its calls. What they do takes effect in the order in which `write` was called,
+	 * and where one fails, those called after it that have not taken effect fail too (`Retryable`), until none is under way.
+	 * Core then offers batches in arrival order, up to `maxInFlight` at once. Without it core writes each connection's
+	 * exchanges one batch after the other, and `maxInFlight` batches of different connections at once.
+	 */
+	readonly keepsOrder?: true;
 	/** Called once before `write`. Rejects with a `PolytapError` where it cannot deliver. */
 	open(signal: AbortSignal): Promise<void>;
 	/**

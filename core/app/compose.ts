@@ -118,6 +118,13 @@ function makeDelivery({ config }: PipelineSettings, { board, onBrokenPipe }: Pip
 			const reason = error instanceof Error ? error.message : String(error);
 			board.for(sink).warn("SINK_WRITE_FAILED", `${exchanges} exchanges were not written: ${reason}`);
 		},
+		spoolFull: (sink, reason) => board.for(sink).warn("SPOOL_FULL", `the spool is full: ${reason}`, SPOOL_HINT),
+		spoolFailed: (sink, error) => {
+			const reason = error instanceof Error ? error.message : String(error);
+			board.for(sink).warn("SPOOL_FAILED", `the spool: ${reason}`);
+		},
+		spoolDamaged: (sink, bytes, exchanges) =>
+			board.for(sink).warn("SPOOL_DAMAGED", `the spool: ${bytes} bytes are damaged, ${exchanges} exchanges lost`),
 		redactionFailed: (error) => {
 			// the name alone: a message may quote what was to be hidden
 			const name = error instanceof Error ? error.name : typeof error;
@@ -128,6 +135,7 @@ function makeDelivery({ config }: PipelineSettings, { board, onBrokenPipe }: Pip
 }
 
 const REDACTION_HINT = "authorization, cookies and keys in headers and URLs are written as they are";
+const SPOOL_HINT = "more room on its disk, or a larger `queue.spool.max_bytes`";
 const QUEUE_HINT = "a faster disk or receiver, fewer targets, or a larger `queue` for this sink";
 
 async function makeSources(

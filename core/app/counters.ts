@@ -34,9 +34,9 @@ export function sumGroups(left: CounterGroups, right: CounterGroups): CounterGro
 /** The last counters of a worker that is no more: what still waited there was lost with it. */
 export function buried(groups: CounterGroups): CounterGroups {
 	const { connections_open: open = 0, bytes_held: _, ...engine } = groups.engine;
-	const sinks = Object.entries(groups.sinks).map(([name, { waiting = 0, ...rest }]): [string, Counters] => [
+	const sinks = Object.entries(groups.sinks).map(([name, counters]): [string, Counters] => [
 		name,
-		{ ...rest, lost_with_worker: waiting },
+		withoutWaiting(counters),
 	]);
 	return {
 		engine: { ...engine, connections_lost_with_worker: open },
@@ -44,6 +44,13 @@ export function buried(groups: CounterGroups): CounterGroups {
 		parsers: groups.parsers,
 		sinks: Object.fromEntries(sinks),
 	};
+}
+
+/** What its spool has is found again by the next worker, which must not count twice. */
+function withoutWaiting(counters: Counters): Counters {
+	const { waiting = 0, spool_found, spool_waiting = 0, spool_bytes: _, ...rest } = counters;
+	const found = spool_found === undefined ? {} : { spool_found: spool_found - spool_waiting };
+	return { ...rest, ...found, lost_with_worker: waiting };
 }
 
 function sumByName(left: Readonly<Record<string, Counters>>, right: Readonly<Record<string, Counters>>) {

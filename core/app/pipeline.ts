@@ -69,8 +69,8 @@ export class Pipeline {
 		const sinks = parts.sinks.map((one) => ({
 			name: one.entry.name,
 			one,
-			open: () => one.sink.open(signal),
-			close: () => one.sink.close(),
+			open: () => this.outlets.open(one, signal),
+			close: () => this.outlets.dropSpool(one.entry.name).then(() => one.sink.close()),
 		}));
 		for (const { one } of await this.openEach(sinks, "SINK_FAILED", this.states.sinks)) this.outlets.add(one);
 		await parts.recorder?.open();

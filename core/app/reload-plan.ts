@@ -105,6 +105,5 @@ function sinkChanges(now: Config, next: Config, applied: string[], notApplied: s
 
 /** Its spool is open and locked: a second outlet could not have it at the same time. */
 function isSpooled(entry: SinkEntry): boolean {
-	const { when_full: whenFull }: { when_full: string } = entry.queue;
-	return whenFull === "spool";
+	return entry.queue.when_full === "spool";
 }

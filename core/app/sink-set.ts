@@ -1,13 +1,14 @@
 /** The sinks of a pipeline, each behind its outlet, and how they change while exchanges flow. */
 import type { CaptureOptions, SinkEntry } from "../config/schema.js";
 import type { Delivery } from "../delivery/delivery.js";
+import type { Spool } from "../delivery/spool/spool.js";
 import type { RedactRule } from "../redaction/schema.js";
 import { compileFilter } from "../routing/filter.js";
 import { type Counters, countersOf, sumCounters } from "./counters.js";
 import { within } from "./lifecycle.js";
 import { findSink, makeSink, type NamedSink, type Workshop } from "./making.js";
 import { noticeOf } from "./notice.js";
-import { outletOptions } from "./outlet-options.js";
+import { outletOptions, spoolOptions } from "./outlet-options.js";
 import type { PluginModules } from "./plugins.js";
 import { Roster, type RosterEntry } from "./roster.js";
 import { successor } from "./successor.js";
@@ -44,6 +45,8 @@ export class SinkSet {
 	private readonly delivery: Delivery;
 	private readonly shop: Workshop;
 	private readonly sinks = new Map<string, NamedSink>();
+	/** Open, of sinks that are not added yet. */
+	private readonly spools = new Map<string, Spool>();
 	private readonly draining = new Set<Retired & { readonly done: Promise<void>; readonly sink: NamedSink }>();
 	/** By name: counters of sinks that are gone. */
 	private readonly gone = new Map<string, Counters>();
@@ -54,9 +57,23 @@ export class SinkSet {
 		this.plugins = shop.plugins;
 	}
 
+	/** The sink, and its spool where it has one. */
+	async open({ entry, sink }: NamedSink, signal: AbortSignal): Promise<void> {
+		await sink.open(signal);
+		const options = spoolOptions(entry);
+		if (options === null || signal.aborted) return;
+		const spool = await this.delivery.openSpool(entry.name, options);
+		// whoever gave up waiting does not come back for it
+		if (signal.aborted) await spool.close();
+		else this.spools.set(entry.name, spool);
+	}
+
 	/** It is open already. */
 	add({ entry, sink }: NamedSink): void {
-		this.delivery.add(entry.name, sink, outletOptions(entry), compileFilter(entry.filter ?? {}));
+		const { name, filter } = entry;
+		const spool = this.spools.get(name) ?? null;
+		this.spools.delete(name);
+		this.delivery.add(name, sink, outletOptions(entry), compileFilter(filter ?? {}), spool);
 		this.sinks.set(entry.name, { entry, sink });
 	}
 
@@ -71,7 +88,7 @@ export class SinkSet {
 		const found = await Promise.all(change.open.map((entry) => findSink(change.plugins, entry)));
 		const sinks = change.open.map((entry, index) => makeSink(found[index]!, entry, shop));
 		const abort = new AbortController();
-		const opened = await Promise.allSettled(sinks.map(({ sink }) => within(openMs, sink.open(abort.signal))));
+		const opened = await Promise.allSettled(sinks.map((one) => within(openMs, this.open(one, abort.signal))));
 		const failed = opened.find((one) => one.status === "rejected");
 		if (failed === undefined) return { change, sinks };
 		abort.abort();
@@ -81,7 +98,15 @@ export class SinkSet {
 
 	/** What was prepared is not wanted. */
 	async discard({ sinks }: PreparedChange): Promise<void> {
+		for (const { entry } of sinks) await this.dropSpool(entry.name);
 		await Promise.all(sinks.map((one) => this.close(one)));
+	}
+
+	/** Of a sink that was opened and is not added. */
+	async dropSpool(name: string): Promise<void> {
+		const spool = this.spools.get(name);
+		this.spools.delete(name);
+		await spool?.close();
 	}
 
 	commit({ change, sinks }: PreparedChange, flushMs: number): void {

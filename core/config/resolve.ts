@@ -158,12 +158,23 @@ function checkTogether(
 		});
 	}
 	const live = sources.find((source) => !source.offline);
+	for (const { name, queue } of sinks) {
+		const path = ["sinks", name, "queue"];
+		if (queue.when_full === "spool" && queue.spool === undefined)
+			problems.push({
+				path: [...path, "when_full"],
+				atKey: false,
+				message: `"spool" needs \`spool: { path: … }\` beside it`,
+			});
+		if (queue.when_full !== "spool" && queue.spool !== undefined)
+			problems.push({ path: [...path, "spool"], atKey: true, message: "is used with `when_full: spool` only" });
+	}
 	for (const sink of sinks) {
 		if (sink.queue.when_full === "block" && live !== undefined) {
 			problems.push({
 				path: ["sinks", sink.name, "queue", "when_full"],
 				atKey: false,
-				message: `"block" would stop the live source "${live.name}": use drop_oldest or drop_newest`,
+				message: `"block" would stop the live source "${live.name}": use spool, drop_oldest or drop_newest`,
 			});
 		}
 	}

@@ -53,11 +53,41 @@ export const captureSchema = z.strictObject({
 		.describe("A worker thread that does not answer for this long is ended and started again over the same sources."),
 });
 
+export const spoolSchema = z.strictObject({
+	path: z
+		.string()
+		.min(1)
+		.describe("Folder for spools. Each sink has a folder of its own name in it, made where it is not there (0700)."),
+	max_bytes: z
+		.int()
+		.min(4_194_304)
+		.max(2 ** 44)
+		.default(1_073_741_824)
+		.describe("Most bytes on the disk. A record that is longer than a quarter of it cannot be in it."),
+	sync_ms: z
+		.int()
+		.min(0)
+		.max(60_000)
+		.default(100)
+		.describe("How long an exchange may wait for its block to be written, and the block to be synced. 0: at once."),
+	when_full: z
+		.enum(["drop_newest", "drop_oldest"])
+		.default("drop_newest")
+		.describe("What gives way at `max_bytes` or where the disk is full: what comes, or what has been in it longest."),
+	always: z
+		.boolean()
+		.default(false)
+		.describe("Everything goes through the disk, not only what the sink does not take in time."),
+});
+
 export const queueSchema = z.strictObject({
 	when_full: z
-		.enum(["drop_oldest", "drop_newest", "block"])
+		.enum(["drop_oldest", "drop_newest", "block", "spool"])
 		.default("drop_oldest")
-		.describe("What gives way when the sink is slower than the traffic. `block` is for recorded sources only."),
+		.describe(
+			"What gives way when the sink is slower than the traffic. `block` is for recorded sources only; `spool` goes to the disk.",
+		),
+	spool: spoolSchema.optional().describe("Where and how, with `when_full: spool`."),
 	max_exchanges: z.int().min(1).max(1_048_576).default(65_536).describe("Most exchanges that wait for the sink."),
 	max_bytes: z
 		.int()
@@ -72,9 +102,27 @@ export const queueSchema = z.strictObject({
 		.max(2 ** 30)
 		.default(1_048_576)
 		.describe("Most bytes of memory in one write."),
+	batch_ms: z
+		.int()
+		.min(0)
+		.max(60_000)
+		.default(0)
+		.describe("How long what is not a full batch may wait for more. 0: some 10 ms."),
 	write_timeout_ms: z.int().min(10).max(600_000).default(30_000).describe("A write that takes longer is aborted."),
-	max_retries: z.int().min(0).max(100).default(5).describe("How often a batch is offered again before it is given up."),
-	retry_ms: z.int().min(1).max(60_000).default(200).describe("Wait before the first retry; it doubles each time."),
+	max_retries: z
+		.int()
+		.min(0)
+		.max(1_000_000)
+		.nullable()
+		.default(null)
+		.describe("How often a batch is offered again before it is given up. Nothing: 5 times, and with a spool for ever."),
+	retry_ms: z
+		.int()
+		.min(1)
+		.max(60_000)
+		.default(200)
+		.describe("Wait before the first retry; it doubles each time. Up to half of each wait is left out, by chance."),
+	retry_max_ms: z.int().min(1).max(3_600_000).default(30_000).describe("Longest wait before a retry."),
 });
 
 export const metricsSchema = z

@@ -7,6 +7,7 @@ import type { Filter } from "../routing/filter.js";
 import { Router } from "../routing/router.js";
 import { Outlet, type OutletListener, type OutletOptions } from "./outlet.js";
 import { discard, hold } from "./releasable.js";
+import { Spool, type SpoolOptions } from "./spool/spool.js";
 
 const RELIEF_MS = 10;
 
@@ -26,9 +27,25 @@ export class Delivery {
 		this.redactor = redactor;
 	}
 
-	/** The sink must be open already. `filter` null: it wants everything. */
-	add(name: string, sink: Sink, options: OutletOptions, filter: Filter | null = null): void {
-		const outlet = new Outlet(name, sink, options, this.listener);
+	/** For `add`, which must follow. Rejects with `SPOOL_LOCKED` or `SPOOL_UNUSABLE`. */
+	openSpool(name: string, options: SpoolOptions): Promise<Spool> {
+		const { listener } = this;
+		return Spool.open(options, {
+			full: (reason) => listener.spoolFull?.(name, reason),
+			failed: (error) => listener.spoolFailed?.(name, error),
+			damaged: (bytes, exchanges) => listener.spoolDamaged?.(name, bytes, exchanges),
+		});
+	}
+
+	/** The sink must be open already. `filter` null: it wants everything. The spool, if there is one, is closed by `flush`. */
+	add(
+		name: string,
+		sink: Sink,
+		options: OutletOptions,
+		filter: Filter | null = null,
+		spool: Spool | null = null,
+	): void {
+		const outlet = new Outlet(name, sink, options, this.listener, spool);
 		if (filter !== null) this.router ??= new Router(this.outlets);
 		this.router?.add(outlet, filter);
 		this.outlets.push(outlet);

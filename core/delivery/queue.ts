@@ -1,6 +1,11 @@
-/** A bounded first-in first-out queue of exchanges, by count and by bytes. `push` allocates nothing while it has room. */
+/**
+ * A bounded first-in first-out queue of exchanges, by count and by bytes, in as many lanes as its sink has. `push` allocates
+ * nothing while it has room.
+ */
 import type { Exchange } from "../exchange.js";
+import { laneOf } from "./lane.js";
 import { settle, weightOf } from "./releasable.js";
+import { Ring } from "./ring.js";
 
 export type WhenFull = "drop_oldest" | "drop_newest" | "block";
 
@@ -11,8 +16,6 @@ export interface QueueLimits {
 	readonly whenFull: WhenFull;
 }
 
-const SMALLEST_RING = 1024;
-
 export class ExchangeQueue {
 	readonly limits: QueueLimits;
 	count = 0;
@@ -20,13 +23,14 @@ export class ExchangeQueue {
 	dropped = 0;
 	countHighWater = 0;
 	bytesHighWater = 0;
-	private ring: (Exchange | null)[] = new Array<Exchange | null>(SMALLEST_RING).fill(null);
-	private weights = new Float64Array(SMALLEST_RING);
-	private mask = SMALLEST_RING - 1;
-	private head = 0;
+	private readonly rings: Ring[];
+	private readonly single: Ring | null;
+	private arrivals = 0;
 
-	constructor(limits: QueueLimits) {
+	constructor(limits: QueueLimits, lanes = 1) {
 		this.limits = limits;
+		this.rings = Array.from({ length: lanes }, () => new Ring(lanes > 1));
+		this.single = lanes > 1 ? null : this.rings[0]!;
 	}
 
 	get full(): boolean {
@@ -49,61 +53,59 @@ export class ExchangeQueue {
 				while (this.count > 0 && (this.count >= maxExchanges || this.bytes + weight > maxBytes)) this.dropOldest();
 			}
 		}
-		if (this.count > this.mask) this.grow();
-		const slot = (this.head + this.count) & this.mask;
-		this.ring[slot] = exchange;
-		this.weights[slot] = weight;
+		const ring = this.single ?? this.rings[laneOf(exchange, this.rings.length)]!;
+		ring.push(exchange, weight, this.arrivals++);
 		this.count++;
 		this.bytes += weight;
 		if (this.count > this.countHighWater) this.countHighWater = this.count;
 		if (this.bytes > this.bytesHighWater) this.bytesHighWater = this.bytes;
 	}
 
-	/** Takes out the oldest exchanges: at least one if there is any, at most `maxExchanges`, and within `maxBytes`. */
-	take(maxExchanges: number, maxBytes: number): Exchange[] {
+	/** True where so much or more waits in one lane. */
+	hasIn(lane: number, exchanges: number, bytes: number): boolean {
+		const ring = this.rings[lane]!;
+		return ring.count >= exchanges || ring.bytes >= bytes;
+	}
+
+	/** Takes out a lane's oldest exchanges: at least one if there is any, at most `maxExchanges`, and within `maxBytes`. */
+	take(maxExchanges: number, maxBytes: number, lane = 0): Exchange[] {
+		const ring = this.rings[lane]!;
 		const batch: Exchange[] = [];
 		let bytes = 0;
-		while (this.count > 0 && batch.length < maxExchanges) {
-			bytes += this.weights[this.head]!;
+		while (ring.count > 0 && batch.length < maxExchanges) {
+			bytes += ring.weight;
 			if (batch.length > 0 && bytes > maxBytes) break;
-			batch.push(this.shift());
+			batch.push(this.shift(ring));
 		}
 		return batch;
+	}
+
+	/** Takes out the oldest exchange of all lanes; null where there is none. */
+	takeOldest(): Exchange | null {
+		return this.count === 0 ? null : this.shift(this.oldest());
 	}
 
 	/** Settles everything that waits; returns how many. */
 	clear(): number {
 		const { count } = this;
-		while (this.count > 0) settle(this.shift());
+		while (this.count > 0) settle(this.shift(this.oldest()));
 		return count;
 	}
 
 	private dropOldest(): void {
 		this.dropped++;
-		settle(this.shift());
+		settle(this.shift(this.oldest()));
 	}
 
-	private shift(): Exchange {
-		const exchange = this.ring[this.head]!;
-		this.ring[this.head] = null;
-		this.bytes -= this.weights[this.head]!;
-		this.head = (this.head + 1) & this.mask;
+	/** The ring that holds it. */
+	private oldest(): Ring {
+		if (this.single !== null) return this.single;
+		return this.rings.reduce((oldest, ring) => (ring.arrival < oldest.arrival ? ring : oldest));
+	}
+
+	private shift(ring: Ring): Exchange {
+		this.bytes -= ring.weight;
 		this.count--;
-		return exchange;
-	}
-
-	private grow(): void {
-		const size = (this.mask + 1) * 2;
-		const ring = new Array<Exchange | null>(size).fill(null);
-		const weights = new Float64Array(size);
-		for (let index = 0; index < this.count; index++) {
-			const from = (this.head + index) & this.mask;
-			ring[index] = this.ring[from]!;
-			weights[index] = this.weights[from]!;
-		}
-		this.ring = ring;
-		this.weights = weights;
-		this.mask = size - 1;
-		this.head = 0;
+		return ring.shift();
 	}
 }

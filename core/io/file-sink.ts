@@ -39,6 +39,7 @@ export interface FileFormat extends FileStart {
  */
 export class FileSink implements Sink {
 	readonly maxInFlight = 4;
+	readonly keepsOrder = true;
 	private readonly output: Output;
 	private readonly format: FileFormat;
 	private readonly free: Buffer[] = [];

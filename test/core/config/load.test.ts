@@ -143,7 +143,7 @@ const cases: readonly (readonly [title: string, text: string, expected: readonly
 		"block with a live source",
 		good.replace("path: /tmp/x", "path: /tmp/x, queue: { when_full: block }"),
 		[
-			'f.yaml:5:56: sinks.out.queue.when_full: "block" would stop the live source "node": use drop_oldest or drop_newest',
+			'f.yaml:5:56: sinks.out.queue.when_full: "block" would stop the live source "node": use spool, drop_oldest or drop_newest',
 		],
 	],
 ];

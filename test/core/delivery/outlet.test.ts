@@ -4,6 +4,7 @@ import { Outlet, type OutletOptions } from "../../../core/delivery/outlet.js";
 import type { Releasable } from "../../../core/delivery/releasable.js";
 import { type Exchange, Partial as PartialWrite, Permanent, Retryable, type Sink } from "../../../core/index.js";
 import { numbered, sampleExchange } from "../sample-exchange.js";
+import { exchangeOf, numberOf } from "./spool/harness.js";
 
 /** Never waited for in full, however busy the machine is. */
 const LONG_MS = 60_000;
@@ -17,12 +18,15 @@ const options: OutletOptions = {
 	writeTimeoutMs: 10_000,
 	maxRetries: 3,
 	retryMs: 1,
+	retryMaxMs: 30_000,
+	batchMs: 0,
 };
 
 type Write = (batch: readonly Exchange[], signal: AbortSignal) => Promise<void>;
 
-function outletOf(write: Write, overrides: Partial<OutletOptions> = {}, maxInFlight = 1) {
-	const sink: Sink = { maxInFlight, open: async () => {}, close: async () => {}, write };
+function outletOf(write: Write, overrides: Partial<OutletOptions> = {}, maxInFlight = 1, keepsOrder = false) {
+	const plain: Sink = { maxInFlight, open: async () => {}, close: async () => {}, write };
+	const sink: Sink = keepsOrder ? { ...plain, keepsOrder } : plain;
 	const told: string[] = [];
 	const outlet = new Outlet(
 		"s",
@@ -68,21 +72,110 @@ test("a part of a batch is written at the next tick", async (t) => {
 	t.is(written, 3);
 });
 
-test("never more writes at once than the sink wants", async (t) => {
-	let now = 0;
-	let most = 0;
+for (const keepsOrder of [false, true])
+	test(`never more writes at once than the sink wants, ${keepsOrder ? "of all" : "of different"} connections`, async (t) => {
+		let now = 0;
+		let most = 0;
+		const connections: string[] = [];
+		const { outlet } = outletOf(
+			async (batch) => {
+				const mine = new Set(batch.map(({ connection }) => connection.id));
+				if (!keepsOrder) t.false(connections.some((id) => mine.has(id)));
+				connections.push(...mine);
+				most = Math.max(most, ++now);
+				await delay(2);
+				now--;
+				for (const id of mine) connections.splice(connections.indexOf(id), 1);
+			},
+			{},
+			3,
+			keepsOrder,
+		);
+		for (let number = 0; number < 80; number++) outlet.offer(exchangeOf(number, 20));
+		await outlet.flush(LONG_MS);
+		t.is(most, 3);
+		t.is(outlet.counters().written, 80);
+	});
+
+test("one connection is written in its order, whatever fails and however long it takes", async (t) => {
+	let seed = 7;
+	const random = () => (seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
+	const seen: Exchange[] = [];
 	const { outlet } = outletOf(
-		async () => {
-			most = Math.max(most, ++now);
-			await delay(2);
-			now--;
+		async (batch) => {
+			await delay(random() * 4);
+			const chance = random();
+			if (chance < 0.3) throw new Retryable("busy");
+			const taken = chance < 0.4 ? batch.length >> 1 : batch.length;
+			seen.push(...batch.slice(0, taken));
+			if (taken < batch.length)
+				throw new PartialWrite(
+					"half of it",
+					batch.map((_, index) => index).filter((index) => index >= taken),
+					true,
+				);
 		},
-		{},
-		3,
+		{ maxRetries: 1_000, maxExchanges: 10_000 },
+		4,
 	);
-	offer(outlet, numbered(80));
+	for (let number = 0; number < 1_000; number++) outlet.offer(exchangeOf(number, 13));
 	await outlet.flush(LONG_MS);
-	t.is(most, 3);
+	t.is(seen.length, 1_000);
+	for (let connection = 0; connection < 13; connection++) {
+		const numbers = seen.map(numberOf).filter((number) => number % 13 === connection);
+		t.deepEqual(
+			numbers,
+			[...numbers].sort((a, b) => a - b),
+		);
+	}
+});
+
+test("a sink that keeps its order itself gets what failed again from the first failure on, in order", async (t) => {
+	const got: number[] = [];
+	let last: Promise<void> = Promise.resolve();
+	let underWay = 0;
+	let isBroken = false;
+	let calls = 0;
+	const { outlet } = outletOf(
+		async (batch) => {
+			const number = calls++;
+			underWay++;
+			const turn = last.then(async () => {
+				await delay(1);
+				isBroken ||= number % 5 === 2;
+				if (isBroken) throw new Retryable("not now");
+				got.push(...batch.map(numberOf));
+			});
+			last = turn
+				.catch(() => undefined)
+				.then(() => {
+					if (--underWay === 0) isBroken = false;
+				});
+			await turn;
+		},
+		{ maxRetries: 1_000, maxExchanges: 10_000 },
+		4,
+		true,
+	);
+	for (let number = 0; number < 300; number++) outlet.offer(exchangeOf(number));
+	await outlet.flush(LONG_MS);
+	t.deepEqual(
+		got,
+		Array.from({ length: 300 }, (_, number) => number),
+	);
+});
+
+test("a part of a batch waits for more as long as it may", async (t) => {
+	let written = 0;
+	const { outlet } = outletOf(async (batch) => void (written += batch.length), { batchMs: 1_000 });
+	offer(outlet, numbered(3));
+	outlet.tick(5_000);
+	outlet.tick(5_500);
+	await delay(20);
+	t.is(written, 0);
+	outlet.tick(6_000);
+	for (let i = 0; i < 400 && written === 0; i++) await delay(5);
+	t.is(written, 3);
 });
 
 test("a retryable failure is tried again, a bounded number of times", async (t) => {

@@ -15,6 +15,8 @@ const options = {
 	writeTimeoutMs: 10_000,
 	maxRetries: 0,
 	retryMs: 1,
+	retryMaxMs: 30_000,
+	batchMs: 0,
 } as const;
 
 const errors: unknown[] = [];
