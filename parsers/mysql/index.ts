@@ -1,6 +1,6 @@
 /**
  * The client/server protocol of MySQL and MariaDB, version 10. One exchange for each command and its whole response, the
- * login included; commands without an answer are messages. What is captured, and what is not: docs/reference/mysql.md.
+ * login included; commands without an answer are messages. What is captured, and what is not: docs/reference/protocols/mysql.md.
  *
  * Source: "Client/Server Protocol" of MySQL's source documentation and of MariaDB's knowledge base.
  */
