@@ -199,8 +199,9 @@ export interface ProtocolParser {
 	 * After a gap or a late join: where does the next message begin? `skip`: that many bytes on (then `data` goes on from
 	 * there, state reset for this direction). `need`: not in these bytes, of which the last `need` must be offered again.
 	 * Called again, with more bytes, until it says `skip`. The skipped bytes are counted. The other direction is not touched.
+	 * Of `out` only `timeAt`, `offsetAt` and `settle` may be used: no message begins here.
 	 */
-	resync(dir: Direction, bytes: Uint8Array): { readonly skip: number } | { readonly need: number };
+	resync(dir: Direction, bytes: Uint8Array, out: ParserOutput): { readonly skip: number } | { readonly need: number };
 	/**
 	 * The direction is over: once for each, after its last byte was offered. `fin` and `reset` are what the sender did,
 	 * `unknown` means that only watching ended. Finish what its end completes; the engine ends what is still open in it, as

@@ -33,6 +33,8 @@ mariadb-server /usr/sbin/mariadbd
 mariadb-client mariadb
 nghttp2-client h2load
 postgresql-15 /usr/lib/postgresql/*/bin/postgres
+redis-server redis-server
+redis-tools redis-cli
 '
 
 is_there() {

@@ -18,6 +18,7 @@ export const BUILTINS: PluginModules = {
 		{ name: "mysql", module: here("../../parsers/mysql/index.js") },
 		{ name: "http/2", module: here("../../parsers/http2/index.js") },
 		{ name: "grpc", module: here("../../parsers/grpc/index.js") },
+		{ name: "redis", module: here("../../parsers/redis/index.js") },
 	],
 	sinks: [
 		{ name: "blackhole", module: here("../../sinks/blackhole/index.js") },

@@ -123,10 +123,10 @@ class WatchedParser implements ProtocolParser {
 		}
 	}
 
-	resync(dir: Direction, bytes: Uint8Array): { readonly skip: number } | { readonly need: number } {
+	resync(dir: Direction, bytes: Uint8Array, out: ParserOutput): { readonly skip: number } | { readonly need: number } {
 		const outer = this.pulse.enter(this.number);
 		try {
-			return this.parser.resync(dir, bytes);
+			return this.parser.resync(dir, bytes, out);
 		} finally {
 			this.pulse.enter(outer);
 		}

@@ -341,9 +341,11 @@ export class Conversation implements LaneOwner {
 	#resync(lane: Lane): void {
 		const bytes = lane.carry.view();
 		let found: { skip: number } | { need: number };
+		this.#voice.show(lane, lane.carry.offset, 0, true);
 		try {
 			const shown = this.#plugin!.readsOnly === true ? bytes : Uint8Array.prototype.slice.call(bytes);
 			found = checkedResync(this.#parser!.resync(lane.dir, shown), bytes.length);
+			found = this.#parser!.resync(lane.dir, bytes, this.#voice);
 		} catch (error) {
 			this.#failed(error);
 			return;

@@ -92,9 +92,31 @@ class Reader {
 		if (piece === undefined) return 0;
 		const size = decoder.size(piece.bytes, at - piece.at, piece.bytes.length);
 		if (size > 0) return size;
-		for (let more = FRAMING_BYTES; more > 0; more--)
-			if (this.take(at, at + more)) return decoder.size(this.bytes, this.from, this.to);
+		for (let more = FRAMING_BYTES; more > 0; more--) {
+			if (!this.take(at, at + more)) continue;
+			const told = decoder.size(this.bytes, this.from, this.to);
+			return told > 0 || more < FRAMING_BYTES ? told : this.#sizeAcross(at, decoder);
+		}
 		return 0;
+	}
+
+	/** Of an item that only its end tells (a list inside a list) and that lies in several pieces. */
+	#sizeAcross(at: number, decoder: ItemDecoder): number {
+		const reach = this.#reachFrom(at);
+		for (let more = 2 * FRAMING_BYTES; ; more *= 2) {
+			const end = Math.min(at + more, reach);
+			if (!this.take(at, end)) return 0;
+			const size = decoder.size(this.bytes, this.from, this.to);
+			if (size > 0 || end === reach) return size;
+		}
+	}
+
+	/** The end of the bytes that are there from `at` on without a gap. */
+	#reachFrom(at: number): number {
+		let reach = at;
+		for (let i = this.#index; i < this.#pieces.length && this.#pieces[i]!.at <= reach; i++)
+			reach = this.#pieces[i]!.at + this.#pieces[i]!.bytes.length;
+		return reach;
 	}
 
 	/** False: some of it is missing. */

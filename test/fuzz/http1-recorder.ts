@@ -359,7 +359,7 @@ export class Recorder implements ParserOutput {
 
 	/** True where a message begins at the front of what is left. */
 	#resync(lane: Lane, dir: Direction): boolean {
-		const found = this.#parser.resync(dir, lane.carry);
+		const found = this.#parser.resync(dir, lane.carry, this);
 		const skip = "skip" in found ? found.skip : lane.carry.length - found.need;
 		if (!Number.isInteger(skip) || skip < 0 || skip > lane.carry.length)
 			throw new Error(`resync: ${JSON.stringify(found)} of ${lane.carry.length}`);
