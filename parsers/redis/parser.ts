@@ -257,9 +257,14 @@ export class RedisParser implements ProtocolParser, CommandListener {
 			return end;
 		}
 		const waiting = this.#queue.first;
-		if (type === Type.push || (type === Type.array && this.#mayBeUnasked(waiting))) {
+		const isList = type === Type.array && readNumber(bytes, root + 1, to) > 0;
+		if (type === Type.push || (isList && this.#mayBeUnasked(waiting))) {
 			const kind = kindAt(bytes, end, to);
-			if (kind === INCOMPLETE) return INCOMPLETE;
+			if (kind === INCOMPLETE) {
+				// its command may come before more of it does
+				const isAlone = waiting === null && this.#isSure && this.#subscriptions.count === 0 && !this.#alone;
+				return isList && isAlone && !out.mustProceed ? HOLD : INCOMPLETE;
+			}
 			const isUnasked = kind !== null && (isMessageKind(kind) || isConfirmationKind(kind));
 			if (type === Type.push || isUnasked) return this.#unasked(bytes, at, root, end, kind ?? "", out);
 		}
@@ -290,8 +295,7 @@ export class RedisParser implements ProtocolParser, CommandListener {
 				}
 			}
 			if (!this.#isSure) this.#batchUs = 0;
-		} else if (waiting !== null && waiting.timeUs > timeUs) waiting = null;
-		else if (waiting === null && !this.#alone) {
+		} else if (waiting === null && !this.#alone) {
 			if (!out.mustProceed || at !== 0) return HOLD;
 			this.#alone = true;
 		}
@@ -303,7 +307,8 @@ export class RedisParser implements ProtocolParser, CommandListener {
 			out.settle("ok", waiting.tag);
 			return this.#replicates(out, at);
 		}
-		const writer = waiting === null ? out.begin(at) : out.begin(at, waiting.tag);
+		// a tag of its own pairs it with nothing
+		const writer = out.begin(at, waiting?.tag ?? --this.#tag);
 		if (waiting !== null) this.#queue.shift();
 		else if (this.#isSure) {
 			this.#orphans++;
@@ -424,7 +429,11 @@ export class RedisParser implements ProtocolParser, CommandListener {
 		const total = Array.isArray(confirmed) ? Number(confirmed[2]) : 0;
 		if (this.#confirming !== null && this.#confirming.kind !== kind) this.#endConfirming(at);
 		const waiting = this.#queue.first;
-		const isAsked = this.#isSure && waiting?.facts.name === kind.toUpperCase() && waiting.timeUs <= out.timeAt(at);
+		const isAsked = this.#isSure && waiting?.facts.name === kind.toUpperCase();
+		if (this.#confirming === null && waiting === null && this.#isSure && !this.#alone) {
+			if (!out.mustProceed || at !== 0) return HOLD;
+			this.#alone = true;
+		}
 		if (this.#confirming === null && !isAsked) {
 			const writer = out.begin(at, undefined, "message");
 			writer.head(new MessageHead(kind, { "db.system.name": "redis", "redis.push.kind": kind }, []));

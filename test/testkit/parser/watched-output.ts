@@ -31,7 +31,7 @@ export class WatchedOutput implements ParserOutput {
 	readonly #open = new Set<WatchedWriter>();
 	#tagged: boolean | null = null;
 	#inner: ParserOutput | null = null;
-	#call: "data" | "gap" | "end" = "data";
+	#call: "data" | "gap" | "end" | "resync" = "data";
 	#dir: Direction = 0;
 	#shown: Uint8Array = NOTHING;
 	/** Indexes up to this one may be named. */
@@ -48,7 +48,13 @@ export class WatchedOutput implements ParserOutput {
 
 	// ------------------------------------------------------------------------------------------ around each call
 
-	enter(call: "data" | "gap" | "end", dir: Direction, inner: ParserOutput, shown: Uint8Array, limit: number): void {
+	enter(
+		call: "data" | "gap" | "end" | "resync",
+		dir: Direction,
+		inner: ParserOutput,
+		shown: Uint8Array,
+		limit: number,
+	): void {
 		this.#call = call;
 		this.#dir = dir;
 		this.#inner = inner;

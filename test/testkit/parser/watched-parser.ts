@@ -95,10 +95,12 @@ class WatchedParser implements ProtocolParser {
 		return isInside;
 	}
 
-	resync(dir: Direction, bytes: Uint8Array): { readonly skip: number } | { readonly need: number } {
+	resync(dir: Direction, bytes: Uint8Array, out: ParserOutput): { readonly skip: number } | { readonly need: number } {
 		this.#out.cut(dir);
+		this.#out.enter("resync", dir, out, bytes, bytes.length);
 		const before = this.#readsOnly ? Buffer.from(bytes) : null;
-		const found = this.#call("resync", (parser) => parser.resync(dir, bytes), { skip: bytes.length });
+		const found = this.#call("resync", (parser) => parser.resync(dir, bytes, this.#out), { skip: bytes.length });
+		this.#out.leave();
 		if (before !== null && !before.equals(bytes))
 			this.#findings.report("readsOnly", "resync() wrote into the bytes that it was given");
 		const count = "skip" in found ? found.skip : found.need;
