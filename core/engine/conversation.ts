@@ -344,8 +344,7 @@ export class Conversation implements LaneOwner {
 		this.#voice.show(lane, lane.carry.offset, 0, true);
 		try {
 			const shown = this.#plugin!.readsOnly === true ? bytes : Uint8Array.prototype.slice.call(bytes);
-			found = checkedResync(this.#parser!.resync(lane.dir, shown), bytes.length);
-			found = this.#parser!.resync(lane.dir, bytes, this.#voice);
+			found = checkedResync(this.#parser!.resync(lane.dir, shown, this.#voice), bytes.length);
 		} catch (error) {
 			this.#failed(error);
 			return;
