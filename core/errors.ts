@@ -82,6 +82,18 @@ export const ERRORS = {
 	BPF_LOAD_FAILED: { exit: 3, meaning: "The BPF object could not be loaded or attached." },
 	BPF_OBJECT_MISSING: { exit: 3, meaning: "The compiled BPF object is not where the package should have it." },
 	LIBBPF_MISSING: { exit: 3, meaning: "libbpf.so.1 is not installed." },
+	SIDECAR_LISTEN_FAILED: {
+		exit: 1,
+		meaning: "The legacy sidecar could not listen, or a file that its TLS needs could not be read.",
+	},
+	SIDECAR_RELAY_DIED: {
+		exit: 1,
+		meaning: "The thread of the legacy sidecar's relay ended unexpectedly and was started again.",
+	},
+	SIDECAR_RULES_FAILED: {
+		exit: 3,
+		meaning: "The kernel's redirection to the legacy sidecar could not be installed or removed.",
+	},
 	CAPTURE_UNREADABLE: {
 		exit: 1,
 		meaning: "A packet capture, recording or file of exchanges could not be opened or is not one.",

@@ -9,6 +9,7 @@ export const BUILTINS: PluginModules = {
 		{ name: "ebpf", module: here("../../sources/ebpf/index.js") },
 		{ name: "pcap", module: here("../../sources/pcap/index.js") },
 		{ name: "protobuf", module: here("../../sources/protobuf/index.js") },
+		{ name: "sidecar-legacy", module: here("../../sources/sidecar-legacy/index.js") },
 	],
 	/** In the order in which they are asked whether a connection is theirs. */
 	parsers: [

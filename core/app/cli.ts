@@ -86,6 +86,18 @@ program
 	});
 
 program
+	.command("sidecar-rules")
+	.description("the kernel's redirection to the legacy sidecars of a config: printed, installed or removed")
+	.argument("[action]", "print (nothing is changed), install, remove", "print")
+	.requiredOption("-c, --config <file>", "config file; - is standard input")
+	.action(async (action: string, { config }: { config: string }) => {
+		if (action !== "print" && action !== "install" && action !== "remove")
+			throw new PolytapError("USAGE", `sidecar-rules ${action}: it is print, install or remove`);
+		const { sidecarRules } = await import("./commands/sidecar-rules.js");
+		print(await sidecarRules(config, action));
+	});
+
+program
 	.command("list")
 	.description("the plugins and their options")
 	.argument("[name]", "only this one")

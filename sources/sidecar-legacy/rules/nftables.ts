@@ -1,0 +1,30 @@
+import type { RuleSet } from "./rule-set.js";
+
+/** One table of its own: installed and removed as a whole, in one transaction. */
+export function nftInstall({ table, comment, direction, ports, listenPort, uid }: RuleSet): string {
+	const list = `{ ${ports.join(", ")} }`;
+	const chain =
+		direction === "inbound"
+			? `	chain prerouting {
+		type nat hook prerouting priority dstnat; policy accept;
+		tcp dport ${list} redirect to :${listenPort}
+	}
+`
+			: `	chain output {
+		type nat hook output priority -100; policy accept;
+		meta skuid ${uid} return
+		tcp dport ${list} redirect to :${listenPort}
+	}
+`;
+	// the first line makes the second one possible where there is no such table yet
+	return `add table inet ${table}
+delete table inet ${table}
+table inet ${table} {
+	comment "${comment}"
+${chain}}
+`;
+}
+
+export const nftRemove = ({ table }: Pick<RuleSet, "table">): string => `add table inet ${table}
+delete table inet ${table}
+`;

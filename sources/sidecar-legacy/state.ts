@@ -1,0 +1,11 @@
+import type { SidecarMemory } from "./shared.js";
+
+/** What the host half gives every worker. */
+export interface SidecarHostState {
+	readonly memory: SidecarMemory;
+	readonly legs: "both" | "downstream" | "upstream";
+	/** Network namespace of the relay, an inode number. */
+	readonly netns: number;
+	/** Where it listens in fact, as `ADDRESS:PORT`. */
+	readonly listening: readonly string[];
+}
