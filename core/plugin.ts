@@ -61,7 +61,8 @@ export interface CaptureSource {
 	/**
 	 * Called once after `open`. One iteration is one batch; the batch, its events and the memory of their `data` belong
 	 * to the source again when the next one is asked for, so they may be reused. Ends when there is nothing more to come
-	 * or within 1 s of `signal`; what was already captured is still yielded first. A batch may be empty (time passes then).
+	 * or within 1 s of `signal`; what was already captured is still yielded first. A source in the path of traffic may take the
+	 * time that open connections get to end, at most 8 s. A batch may be empty (time passes then).
 	 * Events of one `conn` come between its `open` and its `close`; those of different ones in any order. Bytes of one direction
 	 * come in the order of their offsets, each once, unless the medium itself reorders or repeats them. When it throws the
 	 * source has failed: its connections end as they are and it is closed; core does not call it again.

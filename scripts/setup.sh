@@ -32,6 +32,8 @@ curl curl
 mariadb-server /usr/sbin/mariadbd
 mariadb-client mariadb
 nghttp2-client h2load
+nftables nft
+iptables iptables
 postgresql-15 /usr/lib/postgresql/*/bin/postgres
 redis-server redis-server
 redis-tools redis-cli

@@ -48,7 +48,7 @@ export class SidecarHost implements SourceHost {
 		try {
 			const listening = await this.#start();
 			this.#options = { ...this.#options, listen: [...listening] };
-			this.#context.diagnostics.info(`${this.#context.name}: the sidecar listens on ${listening.join(", ")}`);
+			this.#context.diagnostics.info(`the sidecar listens on ${listening.join(", ")}`);
 			await this.#redirection?.install();
 			if (signal.aborted) this.#drain();
 			else signal.addEventListener("abort", () => this.#drain(), { once: true });
