@@ -1,6 +1,6 @@
 /** Secrets planted in every place of real traffic, through the whole program: none of them in any byte that it writes. */
 import { type SpawnSyncReturns, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -149,6 +149,55 @@ test("with it, none is: not on the terminal, not in a file, not in the totals, n
 	t.is(response.body.gaps[0].cause, "redacted");
 	// the filter saw the path as it was
 	t.is(readFileSync(join(folder, "redacted.jsonl.some"), "utf8").split("\n").length - 1, 2);
+});
+
+/** A run whose sink never takes anything: what stays in its spool, and what the next run makes of it. */
+function runIntoSpool(
+	name: string,
+	redact: unknown[],
+): { spool: Buffer; again: SpawnSyncReturns<string>; lines: string[] } {
+	const out = join(folder, `${name}-spooled.jsonl`);
+	const spool = join(folder, `${name}-spool`);
+	const config = join(folder, `${name}-spooled.yaml`);
+	const runTo = (path: string, files: string[]) => {
+		const queue = { when_full: "spool", spool: { path: spool } };
+		const sinks = { away: { type: "jsonl", path, queue } };
+		writeFileSync(
+			config,
+			stringify({
+				version: 1,
+				sources: { file: { type: "pcap", files } },
+				capture: { max_body_bytes: 40_000 },
+				redact,
+				sinks,
+			}),
+		);
+		return spawnSync(process.execPath, [CLI, "run", "-c", config], { encoding: "utf8", timeout: 60_000 });
+	};
+	runTo("/dev/full", [file]);
+	const own = join(spool, "away");
+	const bytes = Buffer.concat(readdirSync(own).map((one) => readFileSync(join(own, one))));
+	const nothing = join(folder, "nothing.pcap");
+	writeFileSync(nothing, pcap([]));
+	const again = runTo(out, [nothing]);
+	return { spool: bytes, again, lines: readFileSync(out, "utf8").split("\n").slice(0, -1) };
+}
+
+test("none is in a spool either, and what is in it is delivered by the next run", (t) => {
+	const bare = runIntoSpool("bare", [{ defaults: false }]);
+	t.true(planted.filter((text) => bare.spool.includes(text)).length > planted.length / 2);
+	const { spool, again, lines } = runIntoSpool("redacted", [everywhere]);
+	t.is(again.status, 0, again.stderr);
+	t.is(lines.length, traffic.length);
+	t.true(spool.includes("polytap.exchange/v1"));
+	const text = spool.toString("latin1");
+	t.deepEqual(text.match(betrays), null);
+	for (const [base64] of text.matchAll(/[A-Za-z0-9+/]{16,}={0,2}/g))
+		t.deepEqual(Buffer.from(base64, "base64").toString("latin1").match(betrays), null);
+	t.is(
+		JSON.stringify(lines),
+		JSON.stringify(readFileSync(join(folder, "redacted.jsonl"), "utf8").split("\n").slice(0, -1)),
+	);
 });
 
 test("what is built in keeps credentials out of `polytap read` as well", (t) => {
