@@ -63,7 +63,10 @@ export class RedisParser implements ProtocolParser, CommandListener {
 	constructor({ hint, shared }: ParserContext) {
 		this.#heads = Heads.of(shared);
 		this.#isSure = !hint.late;
-		if (hint.late) this.#namespace = null;
+		if (hint.late) {
+			this.#namespace = null;
+			this.#subscriptions.isKnown = false;
+		}
 	}
 
 	data(dir: Direction, bytes: Uint8Array, out: ParserOutput): number | typeof WAIT {
@@ -106,6 +109,7 @@ export class RedisParser implements ProtocolParser, CommandListener {
 			this.#isSure = false;
 			this.#batchUs = 0;
 		}
+		this.#subscriptions.isKnown = false;
 		this.#confirming = null;
 		this.#answered = null;
 		this.#replied = true;
@@ -268,7 +272,8 @@ export class RedisParser implements ProtocolParser, CommandListener {
 			const isUnasked = kind !== null && (isMessageKind(kind) || isConfirmationKind(kind));
 			if (type === Type.push || isUnasked) return this.#unasked(bytes, at, root, end, kind ?? "", out);
 		}
-		if (type === Type.simpleString && waiting === null && isMonitorLine(bytes, root, to)) {
+		const mayMonitor = waiting === null || !this.#isSure;
+		if (type === Type.simpleString && mayMonitor && isMonitorLine(bytes, root, to)) {
 			this.#isMonitor = true;
 			return this.#begin(bytes, at, out);
 		}
@@ -276,7 +281,7 @@ export class RedisParser implements ProtocolParser, CommandListener {
 	}
 
 	#mayBeUnasked(waiting: Command | null): boolean {
-		return waiting === null || waiting.facts.isPubSub || this.#subscriptions.count > 0;
+		return (waiting === null && !this.#isSure) || waiting?.facts.isPubSub === true || this.#subscriptions.count > 0;
 	}
 
 	#answer(bytes: Uint8Array, at: number, root: number, end: number, out: ParserOutput): number {
@@ -452,7 +457,8 @@ export class RedisParser implements ProtocolParser, CommandListener {
 			}
 			const confirming = this.#confirming;
 			confirming.writer.body(bytes, root, end);
-			if (--confirming.left === 0) {
+			const isLast = confirming.left === Number.POSITIVE_INFINITY && total === 0;
+			if (--confirming.left === 0 || isLast) {
 				confirming.writer.finish(end, "ok");
 				this.#confirming = null;
 			}

@@ -65,6 +65,8 @@ const nameOf = (value: unknown): string => (typeof value === "string" ? value : 
 
 /** How many subscriptions a connection has, learned from the totals that confirmations tell. */
 export class Subscriptions {
+	/** False once a confirmation may have been missed. */
+	isKnown = true;
 	#channels = 0;
 	#patterns = 0;
 	#shards = 0;
@@ -75,13 +77,15 @@ export class Subscriptions {
 	}
 
 	clear(): void {
+		this.isKnown = true;
 		this.#channels = 0;
 		this.#patterns = 0;
 		this.#shards = 0;
 	}
 
-	/** Confirmations that a command without arguments gets. */
+	/** Confirmations that a command without arguments gets; infinite: nobody knows, the last total of all may be 0. */
 	confirmations(name: string): number {
+		if (!this.isKnown) return Number.POSITIVE_INFINITY;
 		const count = name === "UNSUBSCRIBE" ? this.#channels : name === "PUNSUBSCRIBE" ? this.#patterns : this.#shards;
 		return Math.max(1, count);
 	}
