@@ -40,6 +40,8 @@ export class Generation {
 	counters: CounterGroups = NO_COUNTERS;
 	states: PipelineStates = { sources: {}, sinks: {} };
 	wasReady = false;
+	/** All is written: whatever happens now, there is nothing to start again for. */
+	isWritten = false;
 	private worker: Worker | null = null;
 	private timeoutMs: number;
 	private answer: ((problem: Notice | null) => void) | null = null;
@@ -134,6 +136,9 @@ export class Generation {
 			case "counters":
 				this.counters = message.counters;
 				this.states = message.states;
+				return null;
+			case "written":
+				this.isWritten = true;
 				return null;
 			case "prepared":
 			case "committed": {

@@ -19,6 +19,8 @@ export type FromWorker =
 	| { readonly kind: "counters"; readonly counters: CounterGroups; readonly states: PipelineStates }
 	| { readonly kind: "warn"; readonly notice: Notice; readonly origin: string }
 	| { readonly kind: "info"; readonly message: string }
+	/** Nothing waits any more: only closing is left. */
+	| { readonly kind: "written" }
 	/** What a reload needs is open; or it cannot be had, and nothing changed. */
 	| { readonly kind: "prepared"; readonly problem: Notice | null }
 	| { readonly kind: "committed" }

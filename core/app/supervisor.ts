@@ -213,7 +213,7 @@ export class Supervisor {
 				return;
 			}
 			const judged = this.tell(end, generation.wasReady);
-			if (stop.aborted) {
+			if (stop.aborted || generation.isWritten) {
 				// who does not let go at the end is a failure; who hung before is in the totals
 				if (generation.wasReady && judged?.who != null) this.failures.push(judged.notice);
 				return;

@@ -55,7 +55,10 @@ async function main(start: WorkerStart): Promise<void> {
 	const report = setInterval(tellCounters, COUNTERS_MS);
 	await pipeline.run(stop.signal);
 	await reload.end();
-	await pipeline.close(tellCounters);
+	await pipeline.close(() => {
+		tellCounters();
+		tell({ kind: "written" });
+	});
 	clearInterval(report);
 	board.flush();
 	tell({ kind: "ended", counters: pipeline.counters(), failures: pipeline.failures });

@@ -1,0 +1,80 @@
+/** Plugins of others, for tests and bench: a live source that makes connections at a fixed rate, and a parser of lines. */
+import { setTimeout as delay } from "node:timers/promises";
+import { type CaptureEvent, MessageHead, type ParserPlugin, type SourcePlugin, z } from "../../../core/index.js";
+
+const config = z.strictObject({ per_second: z.int(), turn_ms: z.int().default(10) });
+
+const source: SourcePlugin<z.output<typeof config>> = {
+	api: 0,
+	kind: "source",
+	type: "rate",
+	summary: "For tests.",
+	config,
+	create: ({ per_second, turn_ms }) => {
+		let made = 0;
+		return {
+			open: async () => {},
+			batches: async function* (signal) {
+				const started = performance.now();
+				while (!signal.aborted) {
+					const due = Math.floor(((performance.now() - started) * per_second) / 1000);
+					const batch: CaptureEvent[] = [];
+					for (; made < due; made++) batch.push(...connection(made, `?${made}\n`, Date.now() * 1000));
+					yield batch;
+					await delay(turn_ms);
+				}
+			},
+			close: async () => {},
+			counters: () => ({ made }),
+		};
+	},
+};
+
+/** The same text each way. */
+export function connection(number: number, text: string, tsUs: number): CaptureEvent[] {
+	const at = { conn: number, tsUs };
+	const data = new TextEncoder().encode(text);
+	return [
+		{
+			kind: "open",
+			...at,
+			transport: "tcp",
+			client: { address: "10.0.0.1", port: 1_024 + (number % 60_000) },
+			server: { address: "10.0.0.2", port: 80 },
+			role: "server",
+			roleKnown: true,
+			bases: [number, number],
+			fromStart: true,
+			netns: null,
+			process: null,
+			layer: "transport",
+			lower: null,
+		},
+		{ kind: "bytes", ...at, dir: 0, offset: 0, data },
+		{ kind: "bytes", ...at, dir: 1, offset: 0, data },
+		{ kind: "close", ...at },
+	];
+}
+
+const parser: ParserPlugin = {
+	api: 0,
+	kind: "parser",
+	protocol: "lines",
+	summary: "For tests.",
+	detect: (client) => (client[0] === 0x3f ? "yes" : "no"),
+	create: () => ({
+		data(_dir, bytes, out) {
+			const end = bytes.indexOf(0x0a);
+			if (end < 0) return 0;
+			const message = out.begin(0);
+			message.head(new MessageHead(String.fromCharCode(...bytes.subarray(1, end)), {}, []));
+			message.finish(end + 1, "ok");
+			return end + 1;
+		},
+		gap: () => false,
+		resync: () => ({ need: 0 }),
+		end: () => {},
+	}),
+};
+
+export default [source, parser];
