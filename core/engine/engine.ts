@@ -223,11 +223,13 @@ export class Engine implements ConnectionContext {
 }
 
 /** Equal for all vantages of one connection, whichever end they call the client. */
-function connectionKey({ transport, client, server, bases, netns }: OpenEvent): string {
+function connectionKey({ transport, client, server, bases, netns, layer }: OpenEvent): string {
 	const a = end(client, bases?.[0]);
 	const b = end(server, bases?.[1]);
 	const scope = isLoopback(client.address) || isLoopback(server.address) ? (netns ?? "") : "";
-	return a < b ? `${transport} ${a} ${b} ${scope}` : `${transport} ${b} ${a} ${scope}`;
+	// what lies above TLS is another stream between the same two ends
+	const kind = layer === "transport" ? transport : `${transport} ${layer}`;
+	return a < b ? `${kind} ${a} ${b} ${scope}` : `${kind} ${b} ${a} ${scope}`;
 }
 
 function end({ address, port }: Endpoint, base: number | undefined): string {

@@ -1,0 +1,356 @@
+/** The legacy sidecar in the path of real servers: plain, TLS with ALPN, redirected, PostgreSQL; and with every kind of trouble. */
+import { createHash, randomBytes } from "node:crypto";
+import { createWriteStream } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
+import anyTest, { type TestFn } from "ava";
+import type { Totals } from "../../core/app/totals.js";
+import type { Exchange } from "../../core/index.js";
+import { missing } from "./support/needs.js";
+import { startNginx } from "./support/nginx.js";
+import { CLI } from "./support/polytap.js";
+import { startPostgresql } from "./support/postgresql.js";
+import { Program, pause, runProgram } from "./support/program.js";
+import { type Scope, withScope } from "./support/scope.js";
+
+const test: TestFn = anyTest;
+const sha256 = (data: Uint8Array | string): string => createHash("sha256").update(data).digest("hex");
+
+function needing(...needs: readonly string[]) {
+	const why = process.getuid?.() !== 0 ? "it needs root" : missing(...needs);
+	if (why !== null) createWriteStream("", { fd: 2 }).write(`SKIPPED sidecar: ${why}\n`);
+	return why === null ? test.serial : test.serial.skip;
+}
+
+interface Sidecar {
+	readonly port: number;
+	readonly program: Program;
+	readonly folder: string;
+	stop(): Promise<{ readonly exchanges: readonly Exchange[]; readonly totals: Totals }>;
+}
+
+interface Setting {
+	readonly source: Readonly<Record<string, unknown>>;
+	readonly netns?: string;
+	readonly capture?: Readonly<Record<string, unknown>>;
+	readonly plugins?: readonly string[];
+}
+
+async function startSidecar(scope: Scope, { source, netns, ...more }: Setting): Promise<Sidecar> {
+	const folder = await scope.folder();
+	const out = join(folder, "out.jsonl");
+	const config = {
+		version: 1,
+		sources: { legacy: { type: "sidecar-legacy", listen: "127.0.0.1:0", ...source } },
+		sinks: { file: { type: "jsonl", path: out } },
+		...more,
+	};
+	await writeFile(join(folder, "polytap.yaml"), JSON.stringify(config));
+	const args = [CLI, "run", "-c", join(folder, "polytap.yaml"), "--totals", join(folder, "totals.json")];
+	const program = new Program(process.execPath, args, { netns: netns ?? null });
+	scope.defer(() => program.stop("SIGKILL"));
+	await program.until(() => /^ready: /m.test(program.stderr), 30_000);
+	return {
+		port: Number(/listens on \S+:(\d+)/.exec(program.stderr)?.[1]),
+		program,
+		folder,
+		async stop() {
+			const { code } = await program.stop("SIGTERM", 30_000);
+			if (code !== 0) throw new Error(`exit code ${code}: ${program.stderr}`);
+			const lines = (await readFile(out, "utf8")).split("\n").slice(0, -1);
+			return {
+				exchanges: lines.map((line): Exchange => JSON.parse(line)),
+				totals: JSON.parse(await readFile(join(folder, "totals.json"), "utf8")),
+			};
+		},
+	};
+}
+
+const legOf = (leg: string) => (exchange: Exchange) => exchange.annotations["proxy.leg"] === leg;
+
+async function listen(scope: Scope, onConnection: (socket: Socket) => void): Promise<number> {
+	const open = new Set<Socket>();
+	const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
+		open.add(socket);
+		socket.on("close", () => open.delete(socket));
+		socket.on("error", () => undefined);
+		onConnection(socket);
+	});
+	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+	scope.defer(() => {
+		for (const socket of open) socket.destroy();
+		server.close();
+	});
+	const address = server.address();
+	if (address === null || typeof address === "string") throw new Error("no address");
+	return address.port;
+}
+
+/** All that comes until the other end has finished. */
+async function readAll(socket: Socket, slowMs = 0): Promise<Buffer> {
+	const pieces: Buffer[] = [];
+	socket.on("data", (piece: Buffer) => {
+		pieces.push(piece);
+		if (slowMs === 0) return;
+		socket.pause();
+		setTimeout(() => socket.resume(), slowMs);
+	});
+	await new Promise((resolve, reject) => socket.once("end", resolve).once("error", reject));
+	return Buffer.concat(pieces);
+}
+
+needing("nginx")("nginx: bodies of all sizes on both legs, equal by SHA-256", (t) =>
+	withScope(async (scope) => {
+		const nginx = await startNginx(scope);
+		const sidecar = await startSidecar(scope, { source: { upstream: `127.0.0.1:${nginx.port}` } });
+		const sizes = [0, 1, 100, 10_240, 1_000_000];
+		const bodies = Array.from({ length: 40 }, (_, n) => randomBytes(sizes[n % sizes.length]!));
+		for (const [n, body] of bodies.entries()) {
+			const response = await fetch(`http://127.0.0.1:${sidecar.port}/echo/${n}`, { method: "POST", body });
+			t.is(sha256(new Uint8Array(await response.arrayBuffer())), sha256(body));
+		}
+		const { exchanges, totals } = await sidecar.stop();
+		for (const leg of ["downstream", "upstream"]) {
+			const of = exchanges.filter(legOf(leg));
+			t.deepEqual(
+				of.map(({ request }) => sha256(Buffer.from(request!.body.data as string, request!.body.encoding as "utf8"))),
+				bodies.map(sha256),
+			);
+		}
+		t.is(totals.bytes.seen, totals.bytes.captured);
+	}),
+);
+
+needing()("half-close, a slow server and a slow client: what is sent arrives, memory stays bounded", (t) =>
+	withScope(async (scope) => {
+		// answers with the hash of all it got, only after the client has finished
+		const upstream = await listen(scope, (socket) => {
+			void readAll(socket, 1).then((all) => socket.end(Buffer.concat([all, Buffer.from(sha256(all))])));
+		});
+		const sidecar = await startSidecar(scope, { source: { upstream: `127.0.0.1:${upstream}`, tee_bytes: 1 << 18 } });
+		const body = randomBytes(8_000_000);
+		const client = connect({ port: sidecar.port, host: "127.0.0.1", allowHalfOpen: true });
+		client.end(body);
+		const answer = await readAll(client, 1);
+		t.is(answer.length, body.length + 64);
+		t.is(sha256(answer.subarray(0, body.length)), sha256(body));
+		t.is(answer.subarray(body.length).toString(), sha256(body));
+		const { totals } = await sidecar.stop();
+		t.is(totals.sources.legacy?.counters.relayed_to_server_bytes, body.length);
+		t.is(totals.sources.legacy?.counters.relayed_to_client_bytes, answer.length);
+	}),
+);
+
+needing()(
+	"resets at every point, from either end: a reset arrives as one, and what was forwarded is what was sent",
+	(t) =>
+		withScope(async (scope) => {
+			const request = Buffer.from("GET /reset HTTP/1.1\r\nHost: a\r\n\r\n");
+			const got: Buffer[] = [];
+			let resetsAfter = -1;
+			const upstream = await listen(scope, (socket) => {
+				const number = got.push(Buffer.alloc(0)) - 1;
+				socket.on("data", (data) => {
+					got[number] = Buffer.concat([got[number]!, data]);
+					if (resetsAfter >= 0 && got[number].length >= resetsAfter) socket.resetAndDestroy();
+				});
+			});
+			const sidecar = await startSidecar(scope, { source: { upstream: `127.0.0.1:${upstream}` } });
+			for (let cut = 0; cut <= request.length; cut += 3) {
+				const client = connect({ port: sidecar.port, host: "127.0.0.1" });
+				client.on("error", () => undefined);
+				await new Promise((resolve) => client.write(request.subarray(0, cut), resolve));
+				const before = got.length;
+				for (let n = 0; n < 200 && (got.at(-1)?.length !== cut || got.length < before); n++) await pause(2);
+				client.resetAndDestroy();
+			}
+			resetsAfter = 1;
+			for (let n = 0; n < 5; n++) {
+				const client = connect({ port: sidecar.port, host: "127.0.0.1" });
+				client.write(request);
+				const code = await new Promise((resolve) => {
+					client.on("error", (error) => resolve("code" in error ? error.code : "?"));
+					client.on("end", () => resolve("end"));
+					client.resume();
+				});
+				t.is(code, "ECONNRESET");
+			}
+			for (const bytes of got) t.true(request.subarray(0, bytes.length).equals(bytes));
+			const { totals } = await sidecar.stop();
+			const counters = totals.sources.legacy!.counters;
+			t.is(counters.connections_open, 0);
+			t.is(
+				counters.relayed_to_server_bytes,
+				got.reduce((sum, bytes) => sum + bytes.length, 0),
+			);
+			t.is(totals.engine.connections_open, 0);
+		}),
+);
+
+needing()("2,000 idle connections, then one byte through each", (t) =>
+	withScope(async (scope) => {
+		const upstream = await listen(scope, (socket) => socket.pipe(socket));
+		const sidecar = await startSidecar(scope, { source: { upstream: `127.0.0.1:${upstream}` } });
+		const clients: Socket[] = [];
+		scope.defer(() => {
+			for (const client of clients) client.destroy();
+		});
+		for (let batch = 0; batch < 20; batch++)
+			await Promise.all(
+				Array.from({ length: 100 }, async () => {
+					const client = connect({ port: sidecar.port, host: "127.0.0.1" });
+					clients.push(client);
+					await new Promise((resolve) => client.once("connect", resolve));
+				}),
+			);
+		const answers = await Promise.all(
+			clients.map(
+				(client, n) =>
+					new Promise<number>((resolve) => {
+						client.once("data", (data) => resolve(data[0]!));
+						client.write(Buffer.from([n & 255]));
+					}),
+			),
+		);
+		t.deepEqual(
+			answers,
+			clients.map((_, n) => n & 255),
+		);
+		const status = await readFile(`/proc/${sidecar.program.pid}/status`, "latin1");
+		const rssMb = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
+		t.log(`resident: ${rssMb.toFixed(0)} MiB`);
+		t.true(rssMb < 700);
+		for (const client of clients) client.end();
+		const { totals } = await sidecar.stop();
+		t.is(totals.sources.legacy?.counters.connections_accepted, 2_000);
+		t.is(totals.sources.legacy?.counters.connections_open, 0);
+	}),
+);
+
+for (const fault of ["throws", "hangs"] as const)
+	needing()(`a parser that ${fault}: a plain relay`, (t) =>
+		withScope(async (scope) => {
+			const upstream = await listen(scope, (socket) => socket.pipe(socket));
+			const folder = await scope.folder();
+			const plugin = join(folder, "bad.mjs");
+			const body = fault === "throws" ? "throw new Error('on purpose');" : "for (;;);";
+			await writeFile(
+				plugin,
+				`export default { api: 0, kind: "parser", protocol: "bad", summary: "a parser that is broken on purpose",
+	detect: (client) => (client.length > 0 && client[0] === 0x21 ? "yes" : client.length > 0 ? "no" : "more"),
+	create: () => ({ data() { ${body} }, gap: () => false, resync: () => ({ skip: 0 }), end() {} }) };
+`,
+			);
+			const sidecar = await startSidecar(scope, {
+				source: { upstream: `127.0.0.1:${upstream}`, tee_bytes: 1 << 18 },
+				plugins: [plugin],
+				capture: { worker_timeout_ms: 1_000 },
+			});
+			for (let round = 0; round < 3; round++) {
+				const body = Buffer.concat([Buffer.from("!"), randomBytes(2_000_000)]);
+				const client = connect({ port: sidecar.port, host: "127.0.0.1", allowHalfOpen: true });
+				client.end(body);
+				t.is(sha256(await readAll(client)), sha256(body));
+			}
+			await pause(fault === "hangs" ? 2_500 : 100);
+			t.regex(sidecar.program.stderr, fault === "hangs" ? /WORKER_HUNG/ : /PARSER_FAILED/);
+			const { totals } = await sidecar.stop();
+			const { counters } = totals.sources.legacy!;
+			t.is(counters.relayed_to_server_bytes, 6_000_003);
+			t.is(counters.relayed_to_client_bytes, 6_000_003);
+		}),
+	);
+
+needing("openssl", "curl")(
+	"TLS: ended here and begun again, ALPN and server name kept, the installation's own CA",
+	(t) =>
+		withScope(async (scope) => {
+			const folder = await scope.folder();
+			const key = join(folder, "key.pem");
+			const cert = join(folder, "cert.pem");
+			await runProgram(
+				"openssl",
+				[
+					...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"],
+					...["-subj", "/CN=a.test", "-addext", "subjectAltName=DNS:a.test", "-keyout", key, "-out", cert],
+				],
+				20_000,
+			);
+			const { createSecureServer } = await import("node:http2");
+			const server = createSecureServer({ key: await readFile(key), cert: await readFile(cert), allowHTTP1: true });
+			server.on("request", (request, response) => {
+				const hash = createHash("sha256");
+				request.on("data", (data: Buffer) => hash.update(data));
+				request.on("end", () => response.end(hash.digest("hex")));
+			});
+			await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+			scope.defer(() => server.close());
+			const address = server.address();
+			if (address === null || typeof address === "string") throw new Error("no address");
+			const ca = join(folder, "ca");
+			const sidecar = await startSidecar(scope, {
+				source: {
+					upstream: `127.0.0.1:${address.port}`,
+					tls: { mode: "intercept", ca_folder: ca, upstream_ca_file: cert },
+				},
+			});
+			const body = randomBytes(300_000);
+			const file = join(folder, "body");
+			await writeFile(file, body);
+			for (const version of ["--http1.1", "--http2"]) {
+				const { stdout } = await runProgram(
+					"curl",
+					[
+						...["-sS", "-m", "20", version, "--cacert", join(ca, "ca.pem"), "-w", " %{http_version}"],
+						...["--resolve", `a.test:${sidecar.port}:127.0.0.1`, "--data-binary", `@${file}`],
+						`https://a.test:${sidecar.port}/x`,
+					],
+					30_000,
+				);
+				t.is(stdout, `${sha256(body)} ${version === "--http2" ? "2" : "1.1"}`);
+			}
+			const { exchanges, totals } = await sidecar.stop();
+			t.is(totals.sources.legacy?.counters.tls_intercepted, 2);
+			const seen = exchanges.filter(legOf("downstream"));
+			t.deepEqual(
+				seen.map(({ protocol }) => protocol),
+				["http/1.1", "http/2"],
+			);
+			for (const { request, annotations } of seen) {
+				t.is(sha256(Buffer.from(request!.body.data as string, "base64")), sha256(body));
+				t.is(annotations["tls.server_name"], "a.test");
+			}
+		}),
+);
+
+needing("openssl")("PostgreSQL: the switch to TLS is followed, statements are captured", (t) =>
+	withScope(async (scope) => {
+		const cluster = await startPostgresql(scope);
+		const data = join(cluster.folder, "data");
+		await runProgram(
+			"openssl",
+			[
+				...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"],
+				...["-subj", "/CN=db.test", "-keyout", join(data, "server.key"), "-out", join(data, "server.crt")],
+			],
+			20_000,
+		);
+		await runProgram("chown", ["postgres", join(data, "server.key"), join(data, "server.crt")], 5_000);
+		await cluster.ask("alter system set ssl = on");
+		await cluster.ask("select pg_reload_conf()");
+		await pause(500);
+		const sidecar = await startSidecar(scope, {
+			source: {
+				upstream: `127.0.0.1:${cluster.port}`,
+				tls: { mode: "intercept", ca_folder: join(await scope.folder(), "ca"), upstream_verify: false },
+			},
+		});
+		const url = `host=127.0.0.1 port=${sidecar.port} user=postgres dbname=postgres sslmode=require`;
+		const sql = "select ssl from pg_stat_ssl where pid = pg_backend_pid()";
+		const psql = await cluster.run("psql", ["-XAt", "-d", url, "-c", sql]);
+		t.is(psql.stdout.trim(), "t");
+		const { exchanges } = await sidecar.stop();
+		t.true(exchanges.filter(legOf("downstream")).some(({ request }) => request?.attributes["db.query.text"] === sql));
+	}),
+);
