@@ -1,3 +1,4 @@
+import { ConnectionFacts } from "../engine/facts.js";
 import type { Exchange } from "../exchange.js";
 import type { Batch } from "./batch.js";
 
@@ -36,7 +37,9 @@ const SHARED_DIGITS = 16;
 
 /** Which of `lanes` keeps the order of the exchange's connection. */
 export function laneOf(exchange: Exchange, lanes: number): number {
-	const { id } = exchange.connection;
+	const { connection } = exchange;
+	// the same digits, without making the whole id
+	const id = connection instanceof ConnectionFacts ? connection.endpointsHash : connection.id;
 	let hash = 0;
 	for (let i = Math.min(id.length, SHARED_DIGITS) - 1; i >= 0; i--) hash = (Math.imul(hash, 31) + id.charCodeAt(i)) | 0;
 	return (hash >>> 0) % lanes;

@@ -71,12 +71,15 @@ export class ExchangeQueue {
 	take(maxExchanges: number, maxBytes: number, lane = 0): Exchange[] {
 		const ring = this.rings[lane]!;
 		const batch: Exchange[] = [];
+		const bytesBefore = ring.bytes;
 		let bytes = 0;
 		while (ring.count > 0 && batch.length < maxExchanges) {
 			bytes += ring.weight;
 			if (batch.length > 0 && bytes > maxBytes) break;
-			batch.push(this.shift(ring));
+			batch.push(ring.shift());
 		}
+		this.count -= batch.length;
+		this.bytes -= bytesBefore - ring.bytes;
 		return batch;
 	}
 

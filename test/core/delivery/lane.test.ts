@@ -1,6 +1,8 @@
 import test from "ava";
 import { Batch } from "../../../core/delivery/batch.js";
 import { Lane, laneOf } from "../../../core/delivery/lane.js";
+import { ConnectionFacts } from "../../../core/engine/facts.js";
+import { sampleExchange } from "../sample-exchange.js";
 import { exchangeOf } from "./spool/harness.js";
 
 test("a connection has one lane, and many connections have them all", (t) => {
@@ -12,6 +14,19 @@ test("a connection has one lane, and many connections have them all", (t) => {
 		lanes.set(exchange.connection.id, lane);
 	}
 	t.deepEqual([...new Set(lanes.values())].sort(), [0, 1, 2, 3]);
+});
+
+test("the engine's own connections and their plain copies have the same lane", (t) => {
+	for (let port = 1; port < 200; port++) {
+		const [client, server] = [
+			{ address: "10.0.0.1", port },
+			{ address: "10.0.0.2", port: 80 },
+		];
+		const facts = new ConnectionFacts("tcp", client, server, [port, 7], null, null);
+		const { id, transport } = facts;
+		const plain = { id, transport, client: facts.client, server: facts.server, tls: null };
+		t.is(laneOf(sampleExchange({ connection: facts }), 5), laneOf(sampleExchange({ connection: plain }), 5));
+	}
 });
 
 test("what failed comes again in its order, one by one", (t) => {
