@@ -1,6 +1,6 @@
 /**
  * Redis, Valkey and KeyDB (RESP2 and RESP3). One exchange for each command and its reply, paired by order; what a server sends
- * without being asked is a `message`. See docs/reference/redis.md for attributes, bodies, secrets and limits.
+ * without being asked is a `message`. See docs/reference/protocols/redis.md for attributes, bodies, secrets and limits.
  */
 import type { ParserPlugin } from "../../core/index.js";
 import { detect } from "./detection.js";
