@@ -64,7 +64,7 @@ export const CONTRACT = {
 	eventConn: "it may be used again only after its `close`.",
 	eventEnd: "One direction ended at `finalOffset` (the offset after its last byte), or null where that is not known.",
 	// ----------------------------------------------------------------------------------------------------------- sinks
-	maxInFlight: "How many `write` calls may be under way at once; 1 keeps the order.",
+	maxInFlight: "How many `write` calls may be under way at once.",
 	sinkOpen: "Called once before `write`. Rejects with a `PolytapError` where it cannot deliver.",
 	sinkWrites: "Resolves when the batch is written as safely as the sink promises.",
 	sinkRejects:

@@ -23,6 +23,9 @@ export interface Begun {
 	readonly start: number;
 }
 
+/** No message begins there. */
+const SPOKEN_IN_RESYNC: ReadonlySet<string> = new Set(["timeAt", "offsetAt", "settle"]);
+
 /** One parser's voice, passed on to the engine's and held to the contract. */
 export class WatchedOutput implements ParserOutput {
 	readonly #findings: Findings;
@@ -101,6 +104,8 @@ export class WatchedOutput implements ParserOutput {
 	speaking(what: string): void {
 		if (this.#inner === null)
 			this.breach("speaksInside", `${what}() was called when no call of the parser was under way`);
+		else if (this.#call === "resync" && !SPOKEN_IN_RESYNC.has(what))
+			this.breach("speaksInside", `${what}() was called in resync()`);
 	}
 
 	ownDirection(dir: Direction, what: string): void {
