@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import test from "ava";
-import { isMap, isScalar, isSeq, LineCounter, parse, parseDocument } from "yaml";
+import { isMap, isScalar, isSeq, LineCounter, parse, parseAllDocuments, parseDocument } from "yaml";
 import { BUILTINS } from "../../../core/app/builtins.js";
 import { Plugins } from "../../../core/app/plugins.js";
 import { configJsonSchema } from "../../../core/config/json-schema.js";
@@ -28,6 +28,16 @@ for (const name of EXAMPLES)
 		const plain: unknown = parse(textOf(name).replaceAll(/^(\s*- )\$\{PORT:-3000\}/gm, "$13000"));
 		t.true(validate(plain), JSON.stringify(validate.errors));
 	});
+
+test("the config inside the Kubernetes manifest is one", async (t) => {
+	const name = "kubernetes/daemonset.yaml";
+	const documents = parseAllDocuments(textOf(name)).map((document) => document.toJS());
+	const text: unknown = documents.find(({ kind }) => kind === "ConfigMap")?.data?.["polytap.yaml"];
+	t.is(typeof text, "string");
+	const { config, errors } = await loadConfig(String(text), catalog, world(name));
+	t.deepEqual(errors, []);
+	t.truthy(config);
+});
 
 test("the JSON Schema refuses what the config refuses", async (t) => {
 	const validate = new Ajv2020({ strict: false }).compile(await configJsonSchema(catalog));
