@@ -9,6 +9,8 @@ export { fileOptions } from "./io/file-options.js";
 export { type FileFormat, FileSink } from "./io/file-sink.js";
 export { asWriteError, isBrokenPipe, writeFully } from "./io/write-fully.js";
 export * from "./plugin.js";
+export { InflateMemory } from "./wire/inflate-memory.js";
+export { type Inflated, Inflater, type InflaterOptions, type InflateSink } from "./wire/inflater.js";
 export { leastJsonBytes, toJson, writeJson } from "./wire/json.js";
 export { type PayloadFacts, payloadFacts } from "./wire/payload-facts.js";
 export { decodeEntry } from "./wire/proto-decoding.js";

@@ -349,6 +349,11 @@ export interface MessageWriter extends PayloadWriter {
 	contentType(mediaType: string): boolean;
 	/** The same by the name of the parser, where no media type tells. */
 	content(protocol: string): boolean;
+	/**
+	 * Payload is missing here, nobody knows how much, that no hole took itself: what it needs to be read (a compression window,
+	 * the message's beginning) lay in an earlier hole. Also from `data`. `cause`: where it was no hole but a bound of the parser.
+	 */
+	lost(cause?: "cap" | "parse-resync"): void;
 	trailers(headers: HeaderList): void;
 	/**
 	 * One message of a stream inside this one, beginning at byte `index` (gRPC, server-sent events, a result of several). Its

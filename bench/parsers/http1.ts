@@ -84,6 +84,7 @@ class Nowhere implements ParserOutput, MessageWriter, PartWriter {
 		this.payload += to - from;
 	}
 
+	lost(): void {}
 	bodyGap(): void {}
 	contentEncoding(): void {}
 	trailers(): void {}

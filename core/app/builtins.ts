@@ -19,6 +19,8 @@ export const BUILTINS: PluginModules = {
 		{ name: "mysql", module: here("../../parsers/mysql/index.js") },
 		{ name: "http/2", module: here("../../parsers/http2/index.js") },
 		{ name: "grpc", module: here("../../parsers/grpc/index.js") },
+		{ name: "websocket", module: here("../../parsers/websocket/index.js") },
+		{ name: "sse", module: here("../../parsers/sse/index.js") },
 		{ name: "redis", module: here("../../parsers/redis/index.js") },
 	],
 	sinks: [

@@ -17,6 +17,8 @@ export interface MessageContext {
 	readonly maxBodyBytes: number;
 	/** Why the bytes that the parser is being told about are missing. */
 	readonly gapCause: GapCause;
+	/** Why something is missing that a parser needs for what it is shown. */
+	readonly lossCause: GapCause;
 	offsetAt(index: number): number;
 	timeAt(index: number): number;
 	messageFinished(message: Message): void;
@@ -116,6 +118,11 @@ export class Message implements MessageWriter {
 	keepGap(length: number | null): void {
 		const context = this.#context;
 		if (context !== null) this.#missing(context, length, context.gapCause);
+	}
+
+	lost(cause?: "cap" | "parse-resync"): void {
+		const context = this.#context;
+		if (context !== null) this.#missing(context, null, cause ?? context.lossCause);
 	}
 
 	secret(length: number): void {

@@ -84,6 +84,10 @@ export class ParserVoice implements ParserOutput, MessageContext {
 
 	// --------------------------------------------------------------------------------------------- for messages
 
+	get lossCause(): GapCause {
+		return this.gapCause === "missed" && this.lanes.some((lane) => lane.late) ? "joined-late" : this.gapCause;
+	}
+
 	get slabs(): SlabPool {
 		return this.#engine.slabs;
 	}

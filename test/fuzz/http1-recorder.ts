@@ -82,6 +82,10 @@ class Writer implements MessageWriter {
 			record.body += Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString("latin1");
 	}
 
+	lost(): never {
+		throw new Error("HTTP/1 needs no byte to read another");
+	}
+
 	bodyGap(length: number | null): void {
 		if (!this.isOpen) return;
 		this.record.bodyBytes += length ?? 0;

@@ -43,6 +43,7 @@ export class WatchedOutput implements ParserOutput {
 	#used = 0;
 	#missing: number | null = 0;
 	#hasToldGap = false;
+	#isLost = false;
 	#isLeaving = false;
 
 	constructor(findings: Findings) {
@@ -66,6 +67,7 @@ export class WatchedOutput implements ParserOutput {
 		this.#used = 0;
 		this.#missing = 0;
 		this.#hasToldGap = false;
+		this.#isLost = false;
 	}
 
 	leave(): void {
@@ -81,7 +83,7 @@ export class WatchedOutput implements ParserOutput {
 	/** `gap` said that the hole lies inside a payload. */
 	gapInside(length: number | null): void {
 		if (this.#hasToldGap) {
-			if (this.#missing !== length)
+			if (this.#missing !== length && !this.#isLost)
 				this.breach("gapInside", `gap() of ${length} bytes returned true, and ${this.#missing} were told as missing`);
 			return;
 		}
@@ -149,6 +151,13 @@ export class WatchedOutput implements ParserOutput {
 		if (this.#call !== "gap") this.breach("bodyGap", `bodyGap() was called from ${this.#call}()`);
 		if (length !== null) this.size(length, "bodyGap");
 		this.missing(length);
+	}
+
+	/** In `gap` it may stand for the hole: what was in it has no known length in the payload. */
+	lost(): void {
+		if (this.#call !== "gap") return;
+		this.#hasToldGap = true;
+		this.#isLost = true;
 	}
 
 	secret(length: number): void {

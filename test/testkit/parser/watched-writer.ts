@@ -103,6 +103,12 @@ export class WatchedWriter extends WatchedPayload<MessageWriter> implements Mess
 		this.inner.interim(head, index);
 	}
 
+	lost(cause?: "cap" | "parse-resync"): void {
+		this.out.speaking("lost");
+		this.out.lost();
+		this.inner.lost(cause);
+	}
+
 	contentEncoding(coding: string): void {
 		this.inner.contentEncoding(coding);
 	}
