@@ -152,6 +152,7 @@ export class Conversation implements LaneOwner {
 		this.#proceed(lane);
 		lane.offset = offset + length;
 		if (lane.phase === "opaque") return;
+		this.#voice.holeCause = cause;
 		if (lane.phase !== "parse") this.#messagesLost(lane);
 		if (lane.phase === "detect" || this.#parser === null) {
 			this.#skip(lane, lane.carry.length);
@@ -183,6 +184,7 @@ export class Conversation implements LaneOwner {
 	gapOfUnknownLength(lane: Lane, tsUs: number): void {
 		this.#proceed(lane);
 		if (lane.phase === "opaque") return;
+		this.#voice.holeCause = this.#voice.carrier?.gapCause ?? "missed";
 		if (lane.phase === "parse") this.#lost(lane, Math.max(0, lane.offset), tsUs);
 		else {
 			this.#messagesLost(lane);

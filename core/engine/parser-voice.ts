@@ -23,6 +23,8 @@ export class ParserVoice implements ParserOutput, MessageContext {
 	lanes: readonly [Lane, Lane];
 	mustProceed = false;
 	gapCause: GapCause = "missed";
+	/** Of the last hole that the parser, or its search, came to; null: there was none. */
+	holeCause: GapCause | null = null;
 	/** The protocol of what is begun from now on; null before any was found. */
 	protocol: string | null = null;
 	/** Parent of what is begun without one of its own. */
@@ -85,7 +87,7 @@ export class ParserVoice implements ParserOutput, MessageContext {
 	// --------------------------------------------------------------------------------------------- for messages
 
 	get lossCause(): GapCause {
-		return this.gapCause === "missed" && this.lanes.some((lane) => lane.late) ? "joined-late" : this.gapCause;
+		return this.holeCause ?? (this.lanes.some((lane) => lane.late) ? "joined-late" : "parse-resync");
 	}
 
 	get slabs(): SlabPool {

@@ -56,6 +56,8 @@ export class Payload {
 		if (length !== null) this.bytes += length;
 		const gaps = (this.gaps ??= []);
 		const last = gaps[gaps.length - 1];
+		// to the end already
+		if (length === null && last !== undefined && last.to === null && last.from === from) return;
 		if (last !== undefined && last.to === from && last.cause === cause)
 			gaps[gaps.length - 1] = { from: last.from, to, cause };
 		else gaps.push({ from, to, cause });

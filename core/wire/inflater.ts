@@ -108,10 +108,10 @@ export class Inflater {
 		return NAMES[this.#state];
 	}
 
-	/** Gives the sink what it does not have yet. */
-	flush(sink: InflateSink, index: number): void {
+	/** Gives the sink what it does not have yet; what the sink says. */
+	flush(sink: InflateSink, index: number): boolean {
 		this.#sink = sink;
-		this.#tell(index);
+		return this.#tell(index);
 	}
 
 	/** A message of RFC 7692 is over. False: its bytes did not end where they may. */

@@ -25,9 +25,11 @@ export class Decompression {
 		this.#memory = memory;
 		this.#deflate = deflate;
 		this.#take = (bytes, from, to, index) => {
-			this.#decodedBytes += to - from;
-			this.#sink(bytes, from, to, index);
-			return this.#decodedBytes <= ALWAYS_BYTES || this.#decodedBytes <= this.#wireBytes * MAX_RATIO;
+			const room = Math.max(ALWAYS_BYTES, this.#wireBytes * MAX_RATIO) - this.#decodedBytes;
+			const end = Math.min(to, from + room);
+			this.#decodedBytes += end - from;
+			this.#sink(bytes, from, end, index);
+			return end === to;
 		};
 	}
 
@@ -53,10 +55,8 @@ export class Decompression {
 		if (inflater === null) return "context-lost";
 		this.#wireBytes += to - from;
 		let result = inflater.write(bytes, from, to, this.#take, index);
-		if (result === "more") {
-			inflater.flush(this.#take, index + to - from);
-			if (this.#decodedBytes > ALWAYS_BYTES && this.#decodedBytes > this.#wireBytes * MAX_RATIO) result = "stopped";
-		}
+		// what was decoded before a fault, too
+		if (result !== "stopped" && !inflater.flush(this.#take, index + to - from)) result = "stopped";
 		if (result === "more") return null;
 		this.lose();
 		return result === "stopped" ? "inflate-limit" : "bad-deflate";

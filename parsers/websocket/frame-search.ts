@@ -38,6 +38,7 @@ export function framesAt(bytes: Uint8Array, at: number, dir: Direction, mayCompr
 	let score = 0;
 	/** Whether a message is open: -1 nobody knows. */
 	let open = -1;
+	let before = -1;
 	for (let pos = at; ; ) {
 		if (pos - at > MAX_REACH) return NO;
 		const there = bytes.length - pos;
@@ -59,7 +60,13 @@ export function framesAt(bytes: Uint8Array, at: number, dir: Direction, mayCompr
 		const length = payloadLength(bytes, pos);
 		if (length < 0 || length > MAX_PAYLOAD || !isMinimal(second, length)) return NO;
 		if (isControl(opcode) && length > MAX_CONTROL) return NO;
-		score += headScore(opcode, length);
+		const alike = Math.min(length, SAMPLE_BYTES);
+		const mayRepeat = before >= 0 && bytes[before] === first && bytes[before + 1] === second;
+		if (mayRepeat && dir === 1 && there < head + alike) return at - pos - head - alike;
+		const isRepeated =
+			mayRepeat && repeats(bytes, before, pos, dir === 0 ? head - 4 : 0, dir === 0 ? head : head + alike);
+		before = pos;
+		if (!isRepeated) score += headScore(opcode, length);
 		const sample =
 			opcode === Opcode.close ? Math.min(length, 2) : opcode === Opcode.text ? Math.min(length, SAMPLE_BYTES) : 0;
 		if (score < wanted && reserved === 0 && sample > 0) {
@@ -67,12 +74,21 @@ export function framesAt(bytes: Uint8Array, at: number, dir: Direction, mayCompr
 			const payload = unmasked(bytes, pos + head, sample, dir === 0);
 			const more = opcode === Opcode.close ? closeScore(payload, length) : textScore(payload, length, dir);
 			if (more < 0) return NO;
-			score += more;
+			if (!isRepeated) score += more;
 		}
 		if (score >= wanted) return YES;
 		if (!isControl(opcode)) open = isFinal ? 0 : 1;
 		pos += head + length;
 	}
+}
+
+/**
+ * Does a frame say nothing that the one before did not? Then both may be a piece of something periodic. Masks are drawn for each
+ * frame; without a mask it is the payload that differs.
+ */
+function repeats(bytes: Uint8Array, before: number, pos: number, from: number, to: number): boolean {
+	for (let i = from; i < to; i++) if (bytes[before + i] !== bytes[pos + i]) return false;
+	return true;
 }
 
 /** Of 256 values of a first byte some 13 are possible, of a second byte half. Frames without payload look like zeros. */

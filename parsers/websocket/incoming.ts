@@ -66,8 +66,8 @@ export class Incoming {
 
 	gap(length: number): void {
 		this.#utf8 = null;
-		if (!this.#isReadable) return;
-		if (this.#compression === null) this.writer.bodyGap(length);
+		if (!this.#isReadable) this.writer.lost();
+		else if (this.#compression === null) this.writer.bodyGap(length);
 		else {
 			this.#compression.lose();
 			this.#stopReading("context-lost");

@@ -7,23 +7,32 @@ const MAX_WAITING = 16;
 export class Pings {
 	readonly #pings: [Map<string, number>, Map<string, number>] = [new Map(), new Map()];
 	readonly #pongs: [Map<string, number>, Map<string, number>] = [new Map(), new Map()];
+	#isTold = false;
 	#least = Number.POSITIVE_INFINITY;
 	#most = 0;
 
 	/** Sent in `dir` with that payload. */
 	ping(dir: Direction, payload: string, us: number, out: ParserOutput): void {
-		out.count(`websocket.${SIDES[dir]}.pings`);
+		this.#count(dir, "pings", out);
 		const answered = take(this.#pongs[dir === 0 ? 1 : 0], payload);
 		// one that was sent before answers nothing: nobody asked for it
-		if (answered === null || answered < us) keep(this.#pings[dir], payload, us);
+		if (answered === null || answered < us - SLACK_US) keep(this.#pings[dir], payload, us);
 		else this.#answered(us, answered, out);
 	}
 
 	pong(dir: Direction, payload: string, us: number, out: ParserOutput): void {
-		out.count(`websocket.${SIDES[dir]}.pongs`);
+		this.#count(dir, "pongs", out);
 		const asked = take(this.#pings[dir === 0 ? 1 : 0], payload);
 		if (asked === null) keep(this.#pongs[dir], payload, us);
 		else this.#answered(asked, us, out);
+	}
+
+	#count(dir: Direction, what: "pings" | "pongs", out: ParserOutput): void {
+		// in the same order whichever direction is seen first
+		if (!this.#isTold)
+			for (const side of SIDES) for (const name of ["pings", "pongs"]) out.count(`websocket.${side}.${name}`, 0);
+		this.#isTold = true;
+		out.count(`websocket.${SIDES[dir]}.${what}`);
 	}
 
 	#answered(askedUs: number, answeredUs: number, out: ParserOutput): void {
@@ -48,4 +57,6 @@ function keep(waiting: Map<string, number>, payload: string, us: number): void {
 	if (oldest !== undefined) waiting.delete(oldest);
 }
 
+/** Times of two directions may be those of the pieces that bytes came in. */
+const SLACK_US = 100_000;
 const SIDES = ["client", "server"] as const;

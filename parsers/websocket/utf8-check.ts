@@ -12,10 +12,8 @@ export class Utf8Check {
 		let at = from;
 		while (this.#pendingBytes > 0 && at < to) {
 			this.#pending[this.#pendingBytes++] = bytes[at++]!;
-			if (this.#pendingBytes < this.#wanted) continue;
-			const isRight = isUtf8(this.#pending.subarray(0, this.#wanted));
-			this.#pendingBytes = 0;
-			if (!isRight) return false;
+			if (!mayBegin(this.#pending, this.#pendingBytes)) return false;
+			if (this.#pendingBytes === this.#wanted) this.#pendingBytes = 0;
 		}
 		if (to - at <= SHORT) {
 			while (at < to && bytes[at]! < 0x80) at++;
@@ -25,6 +23,7 @@ export class Utf8Check {
 		if (whole < to) {
 			this.#wanted = sequenceLength(bytes[whole]!);
 			for (let i = whole; i < to; i++) this.#pending[this.#pendingBytes++] = bytes[i]!;
+			if (!mayBegin(this.#pending, this.#pendingBytes)) return false;
 		}
 		return whole === at || isUtf8(new Uint8Array(bytes.buffer, bytes.byteOffset + at, whole - at));
 	}
@@ -43,6 +42,19 @@ function wholeCharacters(bytes: Uint8Array, from: number, to: number): number {
 		return sequenceLength(byte) > back ? to - back : to;
 	}
 	return to;
+}
+
+/** Is it the beginning of a character, or all of it (RFC 3629, section 4)? Told with the first byte that is wrong. */
+function mayBegin(bytes: Uint8Array, count: number): boolean {
+	const lead = bytes[0]!;
+	if (lead < 0xc2 || lead > 0xf4) return false;
+	for (let i = 1; i < count; i++) if ((bytes[i]! & 0xc0) !== 0x80) return false;
+	if (count < 2) return true;
+	const second = bytes[1]!;
+	if (lead === 0xe0) return second >= 0xa0;
+	if (lead === 0xed) return second < 0xa0;
+	if (lead === 0xf0) return second >= 0x90;
+	return lead !== 0xf4 || second < 0x90;
 }
 
 function sequenceLength(lead: number): number {

@@ -40,7 +40,7 @@ export function seen(exchange: Exchange): SeenExchange {
 		request: captured.req === null ? null : message(captured.req),
 		response: captured.res === null ? null : message(captured.res),
 		isTagged: (captured.ordinal & 0x7fff_ffff) !== 0,
-		digest: JSON.stringify(record, (key, value) => (TIMES.has(key) ? undefined : value)),
+		digest: JSON.stringify(record, (key, value) => (TIMES.has(key) || key.endsWith("_us") ? undefined : value)),
 	};
 }
 
