@@ -105,6 +105,8 @@ export class Http1Parser implements ProtocolParser {
 			if (lane.scanned === 0) {
 				// empty lines before a message are no message
 				const first = bytes[at];
+				// behind a request that asked for another protocol they may be that one's
+				if ((first === LF || first === CR) && dir === 0 && this.#asked && !out.mustProceed) return this.#hold(lane);
 				if (first === LF) return at + 1;
 				if (first === CR) {
 					if (at + 1 === bytes.length) return INCOMPLETE;

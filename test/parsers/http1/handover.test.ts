@@ -79,6 +79,21 @@ test("a CONNECT says where to", (t) => {
 	t.is(exchanges[0]?.request?.attributes["server.port"], 5432);
 });
 
+test("line ends that are seen before the 101 may be the new protocol's", (t) => {
+	for (const first of ["\n\n", "\r\n", "\r"]) {
+		const { plugin, heard } = recorder("websocket");
+		const steps: readonly Step[] = [
+			[0, `${UPGRADE}${first}and more`],
+			[1, SWITCHING],
+		];
+		t.deepEqual(play(steps, whole, { parsers: [http1, plugin] }).failures, []);
+		t.is(heard[0], `${first}and more`);
+		const cut = recorder("websocket");
+		t.deepEqual(play(steps, byteByByte, { parsers: [http1, cut.plugin] }).failures, []);
+		t.is(cut.heard[0], `${first}and more`);
+	}
+});
+
 test("client bytes of the new protocol that are seen before the 101 wait for it", (t) => {
 	const { plugin, heard } = recorder("websocket");
 	const { failures, lines } = play(
