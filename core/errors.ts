@@ -82,6 +82,18 @@ export const ERRORS = {
 	BPF_LOAD_FAILED: { exit: 3, meaning: "The BPF object could not be loaded or attached." },
 	BPF_OBJECT_MISSING: { exit: 3, meaning: "The compiled BPF object is not where the package should have it." },
 	LIBBPF_MISSING: { exit: 3, meaning: "libbpf.so.1 is not installed." },
+	JAVA_LISTEN_FAILED: {
+		exit: 1,
+		meaning: "The socket for Java agents could not be opened, or its folder is not safe.",
+	},
+	JAVA_PEER_REFUSED: {
+		exit: 1,
+		meaning: "What connected as a Java agent may not, or broke the protocol; its session was ended.",
+	},
+	JAVA_HOOK_ERRORS: {
+		exit: 1,
+		meaning: "A Java agent's own code failed inside an application, which it hides from it; something is not captured.",
+	},
 	SIDECAR_LISTEN_FAILED: {
 		exit: 1,
 		meaning: "The legacy sidecar could not listen, or a file that its TLS needs could not be read.",

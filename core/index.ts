@@ -7,6 +7,8 @@ export * from "./exchange.js";
 export { ByteReader } from "./io/byte-reader.js";
 export { fileOptions } from "./io/file-options.js";
 export { type FileFormat, FileSink } from "./io/file-sink.js";
+export { KernelClock } from "./io/kernel-clock.js";
+export { Processes } from "./io/processes.js";
 export { asWriteError, isBrokenPipe, writeFully } from "./io/write-fully.js";
 export * from "./plugin.js";
 export { InflateMemory } from "./wire/inflate-memory.js";

@@ -37,6 +37,8 @@ iptables iptables
 postgresql-15 /usr/lib/postgresql/*/bin/postgres
 redis-server redis-server
 redis-tools redis-cli
+openjdk-17-jdk-headless javac /usr/lib/jvm/*/bin/javac
+libasm-java /usr/share/java/asm-commons.jar
 '
 
 is_there() {
@@ -111,4 +113,6 @@ if [ -e bpf/Makefile ]; then
 		loud "clang or make is missing: the BPF object is not built, live capture will not work"
 	fi
 fi
+# says itself in one line where it cannot
+npm run --silent build:java
 say "done"

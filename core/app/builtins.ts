@@ -7,6 +7,7 @@ import type { PluginModules } from "./plugins.js";
 export const BUILTINS: PluginModules = {
 	sources: [
 		{ name: "ebpf", module: here("../../sources/ebpf/index.js") },
+		{ name: "java-agent", module: here("../../sources/java-agent/index.js") },
 		{ name: "pcap", module: here("../../sources/pcap/index.js") },
 		{ name: "protobuf", module: here("../../sources/protobuf/index.js") },
 		{ name: "sidecar-legacy", module: here("../../sources/sidecar-legacy/index.js") },

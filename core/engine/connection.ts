@@ -1,15 +1,13 @@
 import type { AnnotateEvent, BytesEvent, Direction, EndEvent, Endpoint, GapEvent, OpenEvent } from "../events.js";
-import type { Attributes, AttributeValue } from "../exchange.js";
+import type { AttributeValue } from "../exchange.js";
 import type { DetectHint } from "../plugin.js";
+import { Annotations } from "./annotations.js";
 import { CapturedExchange, type Sighting } from "./captured-exchange.js";
 import { Conversation, type ConversationOwner, type EngineContext, markConflict } from "./conversation.js";
 import { ConnectionFacts, type VantageFacts } from "./facts.js";
 import { RecentBytes } from "./recent-bytes.js";
 import { Stream, type StreamReader } from "./stream.js";
 import { VantageState } from "./vantage.js";
-
-/** Annotations of one connection that wait for their exchange. */
-const MAX_ANNOTATIONS = 1024;
 
 export interface ConnectionContext extends EngineContext {
 	emit(exchange: CapturedExchange): void;
@@ -43,7 +41,7 @@ export class Connection implements ConversationOwner {
 	readonly #engine: ConnectionContext;
 	readonly #fromStart: boolean;
 	#held: HeldExchange[] = [];
-	#annotations: AnnotateEvent[] | null = null;
+	#annotations: Annotations | null = null;
 	#datagrams = 0;
 
 	constructor(engine: ConnectionContext, key: string, open: OpenEvent, primary: VantageFacts) {
@@ -140,11 +138,9 @@ export class Connection implements ConversationOwner {
 		this.#engine.totals.datagrams++;
 	}
 
-	annotate(event: AnnotateEvent): void {
+	annotate(vantage: VantageState, event: AnnotateEvent): void {
 		if (this.isFinished) return;
-		const all = (this.#annotations ??= []);
-		if (all.length >= MAX_ANNOTATIONS) all.shift();
-		all.push(event);
+		(this.#annotations ??= new Annotations()).add(event, vantage.isFlipped ? opposite(event.dir) : event.dir);
 	}
 
 	/** A vantage said its last word. The connection ends when all have, and every byte that was promised is here. */
@@ -210,7 +206,7 @@ export class Connection implements ConversationOwner {
 
 	exchangeDone(exchange: CapturedExchange): void {
 		exchange.facts = this.facts;
-		if (this.#annotations !== null) this.#applyAnnotations(exchange);
+		this.#annotations?.applyTo(exchange);
 		if (!this.isShared) {
 			this.#engine.emit(exchange);
 			return;
@@ -317,18 +313,6 @@ export class Connection implements ConversationOwner {
 			}
 		}
 		if (sightings.length > 0) exchange.sightings = sightings;
-	}
-
-	#applyAnnotations(exchange: CapturedExchange): void {
-		const applied: Record<string, Attributes[string]> = { ...exchange.annotations };
-		let any = false;
-		for (const { dir, fromOffset, toOffset, attributes } of this.#annotations ?? []) {
-			const message = dir === 0 ? exchange.req : exchange.res;
-			if (message === null || toOffset <= message.startOffset || fromOffset >= message.endOffset) continue;
-			Object.assign(applied, attributes);
-			any = true;
-		}
-		if (any) exchange.annotations = applied;
 	}
 
 	#learnRoles(client: Endpoint): void {

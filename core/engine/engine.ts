@@ -180,7 +180,7 @@ export class Engine implements ConnectionContext {
 				connection.datagram();
 				break;
 			case "annotate":
-				connection.annotate(event);
+				connection.annotate(vantage, event);
 				break;
 		}
 		if (connection.dueUs !== 0) this.#attention.add(connection);

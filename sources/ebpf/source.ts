@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { CaptureEvent, CaptureSource } from "../../core/index.js";
-import { KernelClock } from "./clock.js";
+import { type CaptureEvent, type CaptureSource, KernelClock, Processes } from "../../core/index.js";
 import { KeptCloses } from "./kept-closes.js";
 import { kernelCounters } from "./kernel-counters.js";
 import { libc } from "./libbpf.js";
-import { Processes } from "./processes.js";
 import * as layout from "./record-layout.js";
 import { type RecordMemory, Ring } from "./ring.js";
 import { type EbpfHostState, Progress } from "./shared.js";

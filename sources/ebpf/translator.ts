@@ -1,7 +1,5 @@
-import type { BytesEvent, CaptureEvent, Direction } from "../../core/index.js";
+import type { BytesEvent, CaptureEvent, Direction, KernelClock, Processes } from "../../core/index.js";
 import { addressText } from "./addresses.js";
-import type { KernelClock } from "./clock.js";
-import type { Processes } from "./processes.js";
 import * as layout from "./record-layout.js";
 import type { RecordMemory } from "./ring.js";
 import { RECORD_CAUSES, type Socket, type SocketDirection } from "./sockets.js";

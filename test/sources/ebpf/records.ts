@@ -1,6 +1,5 @@
 import type { CaptureEvent } from "../../../core/index.js";
-import { KernelClock } from "../../../sources/ebpf/clock.js";
-import { Processes } from "../../../sources/ebpf/processes.js";
+import { KernelClock, Processes } from "../../../core/index.js";
 import * as layout from "../../../sources/ebpf/record-layout.js";
 import type { RecordMemory } from "../../../sources/ebpf/ring.js";
 import { Translator } from "../../../sources/ebpf/translator.js";

@@ -1,5 +1,5 @@
 import { readFileSync, readlinkSync } from "node:fs";
-import type { ProcessIdentity } from "../../core/index.js";
+import type { ProcessIdentity } from "../events.js";
 
 /** Identities that are remembered; the oldest go first. */
 const MAX_PROCESSES = 4096;

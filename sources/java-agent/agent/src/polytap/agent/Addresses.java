@@ -1,0 +1,78 @@
+package polytap.agent;
+
+import java.io.FileDescriptor;
+import java.lang.reflect.Field;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.net.SocketAddress;
+import java.net.SocketImpl;
+import java.nio.channels.SocketChannel;
+import javax.net.ssl.SSLSocket;
+
+/** Addresses and descriptors of sockets. Names are never looked up. */
+final class Addresses {
+	private static final Field IMPL = field(Socket.class, "impl");
+	private static final Field DESCRIPTOR = field(SocketImpl.class, "fd");
+	private static final Field NUMBER = field(FileDescriptor.class, "fd");
+	private static final Field DELEGATE = field("java.net.DelegatingSocketImpl", "delegate");
+	private static final Field SELF = field("sun.security.ssl.BaseSSLSocketImpl", "self");
+
+	private Addresses() {}
+
+	/** False where it is not connected, or no IP connection. */
+	static boolean bind(Conn conn, SocketChannel channel, int fd) throws Exception {
+		SocketAddress local = channel.getLocalAddress();
+		SocketAddress remote = channel.getRemoteAddress();
+		if (!(local instanceof InetSocketAddress) || !(remote instanceof InetSocketAddress)) return false;
+		InetSocketAddress from = (InetSocketAddress) local;
+		InetSocketAddress to = (InetSocketAddress) remote;
+		conn.fd = fd;
+		return bind(conn, from.getAddress(), from.getPort(), to.getAddress(), to.getPort());
+	}
+
+	static boolean bind(Conn conn, SSLSocket socket) {
+		Socket carrier = socket;
+		Object impl = null;
+		try {
+			// one that was put on top of another socket has no connection of its own
+			Object self = SELF == null || !SELF.getDeclaringClass().isInstance(socket) ? null : SELF.get(socket);
+			if (self instanceof Socket) carrier = (Socket) self;
+			impl = IMPL == null ? null : IMPL.get(carrier);
+			while (impl != null && DELEGATE != null && DELEGATE.getDeclaringClass().isInstance(impl)) impl = DELEGATE.get(impl);
+			Object descriptor = impl == null || DESCRIPTOR == null ? null : DESCRIPTOR.get(impl);
+			if (descriptor != null && NUMBER != null) conn.fd = NUMBER.getInt(descriptor);
+			if (impl != null) conn.count = Tap.COUNTS.get(impl);
+		} catch (Throwable problem) {
+			Tap.failed("descriptor", problem);
+		}
+		return bind(conn, carrier.getLocalAddress(), carrier.getLocalPort(), carrier.getInetAddress(), carrier.getPort());
+	}
+
+	private static boolean bind(Conn conn, InetAddress local, int localPort, InetAddress remote, int remotePort) {
+		if (local == null || remote == null) return false;
+		conn.localAddress = local.getHostAddress();
+		conn.localPort = localPort;
+		conn.remotePort = remotePort;
+		conn.remoteAddress = remote.getHostAddress();
+		return true;
+	}
+
+	private static Field field(String className, String name) {
+		Class<?> owner = Tap.find(className);
+		return owner == null ? null : field(owner, name);
+	}
+
+	private static Field field(Class<?> owner, String name) {
+		try {
+			Field field = owner.getDeclaredField(name);
+			field.setAccessible(true);
+			return field;
+		} catch (NoSuchFieldException missing) {
+			return null;
+		} catch (Throwable problem) {
+			Tap.failed("field " + name, problem);
+			return null;
+		}
+	}
+}

@@ -1,0 +1,196 @@
+package polytap.agent;
+
+import java.lang.instrument.ClassFileTransformer;
+import java.lang.instrument.Instrumentation;
+import java.security.ProtectionDomain;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.objectweb.asm.ClassReader;
+import org.objectweb.asm.ClassVisitor;
+import org.objectweb.asm.ClassWriter;
+import org.objectweb.asm.MethodVisitor;
+import org.objectweb.asm.Opcodes;
+
+/** Which methods of which classes call Tap. A class that is not named here is never looked at. */
+final class Hooks implements ClassFileTransformer {
+	/** The newest class-file version that our ASM reads. */
+	private static final int MAX_MAJOR = Opcodes.V20 & 0xffff;
+
+	private static final String BUFFERS = "[Ljava/nio/ByteBuffer;";
+	private static final String BUFFER = "Ljava/nio/ByteBuffer;";
+	private static final String RESULT = "Ljavax/net/ssl/SSLEngineResult;";
+
+	/** By internal name of the class. */
+	private final Map<String, Hook[]> byClass = new HashMap<String, Hook[]>();
+	/** active, waiting, skipped, failed: by id. */
+	private final Map<String, String> states = new LinkedHashMap<String, String>();
+
+	Hooks() {
+		add("jsse.engine", "sun/security/ssl/SSLEngineImpl", engine6());
+		Hook[] openssl = {
+			engine6()[1],
+			Hook.around("wrap", "(" + BUFFERS + "II" + BUFFER + ")" + RESULT, "Wrap"),
+		};
+		add("netty.openssl", "io/netty/handler/ssl/ReferenceCountedOpenSslEngine", openssl);
+		add("conscrypt.engine", "org/conscrypt/ConscryptEngine", engine4());
+		add("bc.engine", "org/bouncycastle/jsse/provider/ProvSSLEngine", engine4());
+		add(
+				"nio.channel",
+				"sun/nio/ch/SocketChannelImpl",
+				new Hook[] {
+					Hook.entry("write", "(" + BUFFER + ")I", "channelWrite", "fdVal"),
+					Hook.entry("write", "(" + BUFFERS + "II)J", "channelWrite", "fdVal"),
+					Hook.entry("implCloseSelectableChannel", "()V", "channelClosed", null),
+					Hook.entry("kill", "()V", "channelClosed", null),
+				});
+		add(
+				"jsse.socket",
+				"sun/security/ssl/SSLSocketImpl$AppOutputStream",
+				new Hook[] {Hook.exit("write", "([BII)V", "socketWrite", "this$0", 3)});
+		add(
+				"jsse.socket",
+				"sun/security/ssl/SSLSocketImpl$AppInputStream",
+				new Hook[] {Hook.exit("read", "([BII)I", "socketRead", "this$0", 2)});
+		add("jsse.socket", "sun/security/ssl/SSLSocketImpl", new Hook[] {Hook.entry("close", "()V", "socketClosed", null)});
+		add(
+				"nio.socket",
+				"sun/nio/ch/NioSocketImpl",
+				new Hook[] {
+					Hook.exit("implRead", "([BII)I", "nioRead", "", 0), Hook.exit("implWrite", "([BII)I", "nioWrite", "", 0),
+				});
+	}
+
+	private static Hook[] engine6() {
+		String descriptor = "(" + BUFFERS + "II" + BUFFERS + "II)" + RESULT;
+		return new Hook[] {Hook.around("wrap", descriptor, "Wrap"), Hook.around("unwrap", descriptor, "Unwrap")};
+	}
+
+	private static Hook[] engine4() {
+		return new Hook[] {
+			Hook.around("wrap", "(" + BUFFERS + "II" + BUFFER + ")" + RESULT, "Wrap"),
+			Hook.around("unwrap", "(" + BUFFER + BUFFERS + "II)" + RESULT, "Unwrap"),
+		};
+	}
+
+	private void add(String id, String name, Hook[] hooks) {
+		byClass.put(name, hooks);
+		for (Hook hook : hooks) hook.id = id;
+		states.put(id, "waiting");
+	}
+
+	/** Those that were loaded before us. */
+	void retransformLoaded(Instrumentation instrumentation) {
+		List<Class<?>> wanted = new ArrayList<Class<?>>();
+		for (Class<?> each : instrumentation.getAllLoadedClasses())
+			if (byClass.containsKey(each.getName().replace('.', '/')) && instrumentation.isModifiableClass(each))
+				wanted.add(each);
+		for (Class<?> each : wanted) {
+			try {
+				instrumentation.retransformClasses(each);
+			} catch (Throwable problem) {
+				Tap.failed("retransform " + each.getName(), problem);
+			}
+		}
+	}
+
+	@Override
+	public byte[] transform(
+			ClassLoader loader, String name, Class<?> redefined, ProtectionDomain domain, byte[] original) {
+		if (name == null) return null;
+		Hook[] hooks = byClass.get(name);
+		if (hooks == null) return null;
+		String id = hooks[0].id;
+		try {
+			if (loader != null && Class.forName("polytap.agent.Tap", false, loader) != Tap.class) {
+				state(id, "skipped");
+				return null;
+			}
+			byte[] changed = hooked(original, hooks);
+			state(id, changed == null ? "skipped" : "active");
+			return changed;
+		} catch (ClassNotFoundException hidden) {
+			// its loader shows it no classes but its own
+			state(id, "skipped");
+			return null;
+		} catch (Throwable problem) {
+			state(id, "failed");
+			Tap.failed("transform " + name, problem);
+			return null;
+		}
+	}
+
+	private synchronized void state(String id, String state) {
+		if (!"active".equals(states.get(id))) states.put(id, state);
+	}
+
+	synchronized String json() {
+		StringBuilder out = new StringBuilder("[");
+		for (Map.Entry<String, String> each : states.entrySet()) {
+			if (out.length() > 1) out.append(',');
+			out.append("{\"id\":\"").append(each.getKey()).append("\",\"state\":\"").append(each.getValue()).append("\"}");
+		}
+		return out.append(']').toString();
+	}
+
+	/** Null where none of the methods is there. */
+	private static byte[] hooked(byte[] original, final Hook[] hooks) {
+		int major = (original[6] & 0xff) << 8 | original[7] & 0xff;
+		byte[] readable = original;
+		if (major > MAX_MAJOR) {
+			// a later version adds to the format what these classes do not use; ASM would not even look
+			readable = original.clone();
+			readable[6] = (byte) (MAX_MAJOR >> 8);
+			readable[7] = (byte) MAX_MAJOR;
+		}
+		ClassReader reader = new ClassReader(readable);
+		ClassWriter writer = new ClassWriter(reader, ClassWriter.COMPUTE_MAXS);
+		Rewriter rewriter = new Rewriter(writer, hooks);
+		reader.accept(rewriter, ClassReader.EXPAND_FRAMES);
+		if (rewriter.found == 0) return null;
+		byte[] changed = writer.toByteArray();
+		changed[6] = original[6];
+		changed[7] = original[7];
+		return changed;
+	}
+
+	private static final class Rewriter extends ClassVisitor {
+		private final Hook[] hooks;
+		private String owner;
+		private final Map<String, String> fields = new HashMap<String, String>();
+		int found;
+
+		Rewriter(ClassVisitor next, Hook[] hooks) {
+			super(Opcodes.ASM9, next);
+			this.hooks = hooks;
+		}
+
+		@Override
+		public void visit(int version, int access, String name, String signature, String parent, String[] interfaces) {
+			owner = name;
+			super.visit(version, access, name, signature, parent, interfaces);
+		}
+
+		@Override
+		public org.objectweb.asm.FieldVisitor visitField(
+				int access, String name, String descriptor, String signature, Object value) {
+			fields.put(name, descriptor);
+			return super.visitField(access, name, descriptor, signature, value);
+		}
+
+		@Override
+		public MethodVisitor visitMethod(
+				int access, String name, String descriptor, String signature, String[] exceptions) {
+			MethodVisitor next = super.visitMethod(access, name, descriptor, signature, exceptions);
+			if ((access & (Opcodes.ACC_ABSTRACT | Opcodes.ACC_NATIVE | Opcodes.ACC_STATIC)) != 0) return next;
+			for (Hook hook : hooks) {
+				if (!hook.method.equals(name) || !hook.descriptor.equals(descriptor)) continue;
+				found++;
+				return new HookWriter(hook, owner, fields, access, next);
+			}
+			return next;
+		}
+	}
+}

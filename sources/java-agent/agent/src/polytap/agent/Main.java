@@ -1,0 +1,65 @@
+package polytap.agent;
+
+import java.lang.instrument.Instrumentation;
+import java.lang.reflect.Method;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/** Starts the agent once, whatever number of times it is loaded. */
+public final class Main {
+	private static final AtomicBoolean STARTED = new AtomicBoolean();
+	private static volatile Link link;
+
+	private Main() {}
+
+	static void start(String arguments, Instrumentation instrumentation, boolean attached) throws Exception {
+		Settings settings = Settings.parse(arguments);
+		if (!STARTED.compareAndSet(false, true)) {
+			// a second load changes where we connect and nothing else
+			Link running = link;
+			if (running != null) running.reconfigure(settings);
+			return;
+		}
+		openPackages(instrumentation);
+		Tap.preload();
+		Tap.queue = new Outbox(settings.queueBytes, settings.queueEvents);
+		Tap.attachedLate = attached;
+		Hooks hooks = new Hooks();
+		instrumentation.addTransformer(hooks, true);
+		hooks.retransformLoaded(instrumentation);
+		Link created = new Link(settings, hooks);
+		link = created;
+		created.start();
+	}
+
+	/** The descriptor of an SSLSocket lies behind private fields of these packages. JDK 8 has no modules. */
+	private static void openPackages(Instrumentation instrumentation) {
+		try {
+			Class<?> moduleClass = Class.forName("java.lang.Module");
+			Method getModule = Class.class.getMethod("getModule");
+			Object base = getModule.invoke(Object.class);
+			Object own = getModule.invoke(Main.class);
+			Map<String, Set<Object>> opens = new HashMap<String, Set<Object>>();
+			for (String name : new String[] {"java.net", "java.io", "sun.security.ssl", "sun.nio.ch"})
+				opens.put(name, Collections.singleton(own));
+			Method redefine =
+					Instrumentation.class.getMethod(
+							"redefineModule", moduleClass, Set.class, Map.class, Map.class, Set.class, Map.class);
+			redefine.invoke(
+					instrumentation,
+					base,
+					Collections.emptySet(),
+					Collections.emptyMap(),
+					opens,
+					Collections.emptySet(),
+					Collections.emptyMap());
+		} catch (ClassNotFoundException beforeModules) {
+			// nothing is closed
+		} catch (Throwable problem) {
+			Tap.failed("open packages", problem);
+		}
+	}
+}
