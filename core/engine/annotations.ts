@@ -35,6 +35,11 @@ export class Annotations {
 		if (ranges.length > MAX_RANGES) ranges.splice(0, ranges.length - MAX_RANGES / 2);
 	}
 
+	/** What holds for the connection as a whole. */
+	get ofConnection(): Attributes {
+		return Object.assign({}, ...this.#wide.map(({ attributes }) => attributes));
+	}
+
 	applyTo(exchange: CapturedExchange): void {
 		let applied: Record<string, Attributes[string]> | null = null;
 		for (const { dir, fromOffset, attributes } of this.#wide) {

@@ -356,7 +356,7 @@ export class Connection implements ConversationOwner {
 	#emitRecord(conversation: Conversation): void {
 		const reason = conversation.opaqueReason;
 		const protocol = conversation.protocol ?? "raw";
-		const annotations: Record<string, AttributeValue> = { ...conversation.notes };
+		const annotations: Record<string, AttributeValue> = { ...this.#annotations?.ofConnection, ...conversation.notes };
 		if (reason !== null) annotations["polytap.opaque.reason"] = reason;
 		if (this.#datagrams > 0) annotations["polytap.datagrams"] = this.#datagrams;
 		let bytes = this.#datagrams;

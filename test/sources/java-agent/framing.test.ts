@@ -92,7 +92,16 @@ test("rows are checked as the protocol's schema says", (t) => {
 		{ weight: 1, arbitrary: fc.array(fc.oneof(number, fc.string()), { maxLength: 9 }) },
 		{
 			weight: 6,
-			arbitrary: fc.tuple(fc.nat(9), fc.nat(1), fc.nat(), fc.nat(), fc.nat(9),  fc.nat(), fc.integer({ min: 1, max: 60 }), fc.nat()),
+			arbitrary: fc.tuple(
+				fc.nat(9),
+				fc.nat(1),
+				fc.nat(),
+				fc.nat(),
+				fc.nat(9),
+				fc.nat(),
+				fc.integer({ min: 1, max: 60 }),
+				fc.nat(),
+			),
 		},
 	);
 	let accepted = 0;

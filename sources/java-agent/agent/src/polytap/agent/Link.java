@@ -21,6 +21,8 @@ final class Link extends Thread {
 	private static final long MAX_PAUSE_MS = 30_000;
 	private static final long ANSWER_MS = 5_000;
 	private static final long STATS_NANOS = 5_000_000_000L;
+	/** A JVM that ends waits so long for what it has still to say. */
+	private static final long LAST_WORDS_MS = 300;
 
 	private volatile Settings settings;
 	private final Hooks hooks;
@@ -32,7 +34,7 @@ final class Link extends Thread {
 	private final ConcurrentLinkedQueue<String> answers = new ConcurrentLinkedQueue<String>();
 	private volatile Map<?, ?> welcome;
 	private volatile String refusal;
-	private Writer writer;
+	private volatile Writer writer;
 
 	Link(Settings settings, Hooks hooks) {
 		super("polytap-agent");
@@ -47,6 +49,21 @@ final class Link extends Thread {
 		if (open != null) close(open);
 		interrupt();
 	}
+
+	/** When the JVM ends, what is queued is still sent, and what was counted. */
+	void sayLastWords() {
+		Writer speaking = writer;
+		if (speaking == null || isLost || Tap.mode == Tap.OFF) return;
+		isEnding = true;
+		java.util.concurrent.locks.LockSupport.unpark(this);
+		try {
+			for (long waited = 0; waited < LAST_WORDS_MS && isEnding && !isLost; waited += 2) Thread.sleep(2);
+		} catch (InterruptedException hurry) {
+			// then not
+		}
+	}
+
+	private volatile boolean isEnding;
 
 	@Override
 	public void run() {
@@ -117,12 +134,14 @@ final class Link extends Thread {
 			}
 			for (String answer = answers.poll(); answer != null; answer = answers.poll()) writer.line(answer);
 			long now = System.nanoTime();
-			if (now - statsAt > STATS_NANOS || statsAt == 0) {
+			boolean isLast = isEnding && !any;
+			if (now - statsAt > STATS_NANOS || statsAt == 0 || isLast) {
 				statsAt = now;
 				expunge();
 				writer.line(stats());
 			}
 			writer.flush();
+			if (isLast) isEnding = false;
 			if (any) {
 				idle = 0;
 				continue;

@@ -15,7 +15,7 @@ public final class Main {
 
 	private Main() {}
 
-	static void start(String arguments, Instrumentation instrumentation, boolean attached) throws Exception {
+	public static void start(String arguments, Instrumentation instrumentation, boolean attached) throws Exception {
 		Settings settings = Settings.parse(arguments);
 		if (!STARTED.compareAndSet(false, true)) {
 			// a second load changes where we connect and nothing else
@@ -30,9 +30,17 @@ public final class Main {
 		Hooks hooks = new Hooks();
 		instrumentation.addTransformer(hooks, true);
 		hooks.retransformLoaded(instrumentation);
-		Link created = new Link(settings, hooks);
+		final Link created = new Link(settings, hooks);
 		link = created;
 		created.start();
+		Thread ending =
+				new Thread("polytap-agent-end") {
+					@Override
+					public void run() {
+						created.sayLastWords();
+					}
+				};
+		Runtime.getRuntime().addShutdownHook(ending);
 	}
 
 	/** The descriptor of an SSLSocket lies behind private fields of these packages. JDK 8 has no modules. */

@@ -1,0 +1,198 @@
+/** Java programs under test: compiled here, run with the agent, verification of the JDK's own classes switched on. */
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Totals } from "../../../core/app/totals.js";
+import type { Exchange, ExchangeMessage } from "../../../core/index.js";
+import { CLI, type Polytap, REPOSITORY, startPolytap } from "./polytap.js";
+import { Program, runProgram } from "./program.js";
+import type { Scope } from "./scope.js";
+
+export const AGENT_JAR = join(REPOSITORY, "dist/java/polytap-agent.jar");
+const SOURCES = join(REPOSITORY, "test/e2e/java");
+const PASSWORD = "changeit";
+const COMPILE_MS = 120_000;
+const KEYTOOL_MS = 60_000;
+export const RUN_MS = 120_000;
+
+export interface Jdk {
+	/** Its major version. */
+	readonly version: number;
+	readonly home: string;
+}
+
+/** The JDKs of this machine, one for each major version, oldest first. */
+export function findJdks(): Jdk[] {
+	const parent = "/usr/lib/jvm";
+	const found = new Map<number, Jdk>();
+	for (const name of existsSync(parent) ? readdirSync(parent).sort() : []) {
+		const home = join(parent, name);
+		const version = Number(/(\d+)/.exec(name.replace("java-1.", "java-"))?.[1]);
+		if (version >= 11 && existsSync(join(home, "bin/javac")) && !found.has(version))
+			found.set(version, { version, home });
+	}
+	return [...found.values()].sort((a, b) => a.version - b.version);
+}
+
+/** Why Java tests cannot run here, in one line, or null. */
+export function missingJava(): string | null {
+	if (findJdks().length === 0) return "there is no JDK in /usr/lib/jvm";
+	return existsSync(AGENT_JAR) ? null : "the agent is not built (npm run build:java)";
+}
+
+/** Compiled classes and key stores for `localhost`. */
+export class JavaPrograms {
+	readonly folder: string;
+	readonly #jdk: Jdk;
+	readonly #classpath: readonly string[];
+
+	private constructor(folder: string, jdk: Jdk, classpath: readonly string[]) {
+		this.folder = folder;
+		this.#jdk = jdk;
+		this.#classpath = classpath;
+	}
+
+	/** `files`: below test/e2e/java. Compiled by the oldest JDK, so that all of them run it. */
+	static async compile(
+		scope: Scope,
+		files: readonly string[],
+		classpath: readonly string[] = [],
+	): Promise<JavaPrograms> {
+		const folder = await scope.folder();
+		const jdk = findJdks()[0]!;
+		const programs = new JavaPrograms(folder, jdk, classpath);
+		await mkdir(join(folder, "classes"));
+		const sources = files.map((file) => join(SOURCES, file));
+		await runProgram(
+			join(jdk.home, "bin/javac"),
+			["-nowarn", "-cp", classpath.join(":"), "-d", join(folder, "classes"), ...sources],
+			COMPILE_MS,
+		);
+		await programs.#makeKeys();
+		return programs;
+	}
+
+	get keyStore(): string {
+		return join(this.folder, "keys.p12");
+	}
+
+	get certificate(): string {
+		return join(this.folder, "certificate.pem");
+	}
+
+	/** Starts one with the agent, unless `listen` is null. */
+	start(jdk: Jdk, listen: string | null, args: readonly string[], options: readonly string[] = []): Program {
+		const agent = listen === null ? [] : [`-javaagent:${AGENT_JAR}=listen=${listen}`];
+		return new Program(join(jdk.home, "bin/java"), [
+			"-XX:+UnlockDiagnosticVMOptions",
+			"-XX:+BytecodeVerificationLocal",
+			"-XX:TieredStopAtLevel=1",
+			"-Dsun.net.httpserver.nodelay=true",
+			`-Djavax.net.ssl.trustStore=${join(this.folder, "trust.p12")}`,
+			`-Djavax.net.ssl.trustStorePassword=${PASSWORD}`,
+			...options,
+			...agent,
+			"-cp",
+			[join(this.folder, "classes"), ...this.#classpath].join(":"),
+			...args,
+		]);
+	}
+
+	/** Runs one to its end; rejects unless that is 0. Resolves with what it printed. */
+	async run(
+		jdk: Jdk,
+		listen: string | null,
+		args: readonly string[],
+		options: readonly string[] = [],
+	): Promise<string> {
+		const program = this.start(jdk, listen, args, options);
+		const timer = setTimeout(() => program.kill("SIGKILL"), RUN_MS);
+		const { code, signal } = await program.exited;
+		clearTimeout(timer);
+		if (code !== 0) throw new Error(`${args.join(" ")} ended with ${code ?? signal}: ${program.stderr}`);
+		if (program.stderr.includes("polytap agent")) throw new Error(program.stderr);
+		return program.stdout;
+	}
+
+	async #makeKeys(): Promise<void> {
+		const keytool = join(this.#jdk.home, "bin/keytool");
+		const store = ["-storetype", "PKCS12", "-storepass", PASSWORD];
+		const names = ["-dname", "CN=localhost", "-ext", "san=dns:localhost,ip:127.0.0.1"];
+		const make = ["-genkeypair", "-alias", "key", "-keyalg", "EC", "-keystore", this.keyStore, ...store, ...names];
+		await runProgram(keytool, make, KEYTOOL_MS);
+		const from = ["-exportcert", "-rfc", "-alias", "key", "-keystore", this.keyStore, ...store];
+		await runProgram(keytool, [...from, "-file", this.certificate], KEYTOOL_MS);
+		const into = ["-importcert", "-noprompt", "-alias", "key", "-keystore", join(this.folder, "trust.p12"), ...store];
+		await runProgram(keytool, [...into, "-file", this.certificate], KEYTOOL_MS);
+	}
+}
+
+/** What a program said of one exchange that its client made. */
+export interface Said {
+	readonly kind: string;
+	readonly method: string;
+	readonly path: string;
+	readonly status: number;
+	readonly sent: string;
+	readonly got: string;
+}
+
+/** Lines of JSON that a program printed. */
+export function saidBy(stdout: string): Said[] {
+	return stdout
+		.split("\n")
+		.filter((line) => line.startsWith("{"))
+		.map((line): Said => JSON.parse(line));
+}
+
+export interface JavaCapture {
+	/** For the agent: `unix:/…`. */
+	readonly listen: string;
+	readonly polytap: Polytap;
+	stop(): Promise<{ exchanges: Exchange[]; totals: Totals }>;
+}
+
+/** polytap with the bridge, and more sources where a test wants them. */
+export async function startJavaCapture(
+	scope: Scope,
+	options: { readonly jvm?: object; readonly sources?: object } = {},
+): Promise<JavaCapture> {
+	const folder = await scope.folder();
+	const path = join(folder, "java.sock");
+	const records = join(folder, "records.jsonl");
+	const polytap = await startPolytap(scope, {
+		config: {
+			sources: { jvm: { type: "java-agent", listen: path, ...options.jvm }, ...options.sources },
+			capture: { max_body_bytes: 8_388_608 },
+			sinks: { file: { type: "jsonl", path: records } },
+		},
+	});
+	return {
+		listen: `unix:${path}`,
+		polytap,
+		async stop() {
+			await polytap.settled();
+			const { totals } = await polytap.stop();
+			const lines = (await readFile(records, "utf8")).split("\n").slice(0, -1);
+			return { exchanges: lines.map((line): Exchange => JSON.parse(line)), totals };
+		},
+	};
+}
+
+/** The command line, for what is not `run`. */
+export function polytapProgram(args: readonly string[]): Program {
+	return new Program(process.execPath, [CLI, ...args]);
+}
+
+export function sha256(bytes: Uint8Array | string): string {
+	return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** SHA-256 of a body that was captured whole; what is missing instead where it was not. */
+export function bodySha256(message: ExchangeMessage | null): string {
+	if (message === null) return "no message";
+	const { completeness, encoding, data } = message.body;
+	if (completeness !== "complete" || typeof data !== "string") return completeness;
+	return sha256(Buffer.from(data, encoding === "base64" ? "base64" : "utf8"));
+}
