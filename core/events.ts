@@ -134,6 +134,11 @@ export interface AnnotateEvent {
 	readonly fromOffset: number;
 	readonly toOffset: number;
 	readonly attributes: Readonly<Record<string, string | number | boolean>>;
+	/**
+	 * Of a plaintext connection: the positions of the range's ciphertext in the stream below, which another source may watch.
+	 * Said before the bytes of the range. Otherwise absent.
+	 */
+	readonly lowerRange?: readonly [from: number, to: number];
 }
 
 /** One direction ended at `finalOffset` (the offset after its last byte), or null where that is not known. */

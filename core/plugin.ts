@@ -43,6 +43,8 @@ export interface SourcePlugin<C = unknown> {
 	 * Without it the source is live: wall-clock time, and a full queue drops.
 	 */
 	readonly offline?: true;
+	/** It sees plaintext above TLS, and where that lies in connections that other sources see encrypted. */
+	readonly seesPlaintext?: true;
 	/** One strict zod schema: the only description of the options. */
 	readonly config: ZodType<C>;
 	create(config: C, context: SourceContext): CaptureSource;

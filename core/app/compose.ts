@@ -166,7 +166,8 @@ async function makeSources(
 		];
 	}
 	// Live sources share a clock and so an engine; each recorded one has its own time.
-	const live = makeEngine();
+	const joinsLayers = found.some((plugin) => "seesPlaintext" in plugin && plugin.seesPlaintext === true);
+	const live = makeEngine({ ...engineOptions(config.capture), joinsLayers });
 	if (config.sources.some((entry) => !entry.offline)) warmUp(parsers);
 	onLoaded?.();
 	return config.sources.map((entry, index): NamedSource => {

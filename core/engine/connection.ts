@@ -3,6 +3,7 @@ import type { AttributeValue } from "../exchange.js";
 import type { DetectHint } from "../plugin.js";
 import { Annotations } from "./annotations.js";
 import { CapturedExchange, type Sighting } from "./captured-exchange.js";
+import { Carrier } from "./carrier.js";
 import { Conversation, type ConversationOwner, type EngineContext, markConflict } from "./conversation.js";
 import { ConnectionFacts, type VantageFacts } from "./facts.js";
 import { RecentBytes } from "./recent-bytes.js";
@@ -11,6 +12,8 @@ import { VantageState } from "./vantage.js";
 
 export interface ConnectionContext extends EngineContext {
 	emit(exchange: CapturedExchange): void;
+	/** The encrypted connection between two ends that some source watches, or null. */
+	carrierOf(ends: string): Connection | null;
 }
 
 interface HeldExchange {
@@ -43,6 +46,9 @@ export class Connection implements ConversationOwner {
 	#held: HeldExchange[] = [];
 	#annotations: Annotations | null = null;
 	#datagrams = 0;
+	/** Both ends as text, where the engine joins layers. */
+	ends = "";
+	#carrier: Carrier | null = null;
 
 	constructor(engine: ConnectionContext, key: string, open: OpenEvent, primary: VantageFacts) {
 		this.#engine = engine;
@@ -108,6 +114,9 @@ export class Connection implements ConversationOwner {
 		if (this.isShared || !vantage.hasBytes) this.#sharedBytes(conversation, vantage, dir, stream, event);
 		else if (event.offset < stream.next) this.#compare(conversation, dir, stream, event);
 		stream.bytes(event.data, event.offset, event.tsUs, this.#engine.nowUs);
+		// plaintext that another source sees asks when its ciphertext passed here
+		if (!this.isShared && this.#engine.options.joinsLayers && conversation.protocol === "tls")
+			vantage.note(dir, event.offset + event.data.length, event.tsUs);
 		if (stream.next === stream.finalOffset) conversation.end(conversation.lanes[dir], this.#endHow[dir], event.tsUs);
 		if (this.#held.length > 0) this.#emitHeld(false);
 	}
@@ -140,7 +149,10 @@ export class Connection implements ConversationOwner {
 
 	annotate(vantage: VantageState, event: AnnotateEvent): void {
 		if (this.isFinished) return;
-		(this.#annotations ??= new Annotations()).add(event, vantage.isFlipped ? opposite(event.dir) : event.dir);
+		const dir = vantage.isFlipped ? opposite(event.dir) : event.dir;
+		if (event.lowerRange !== undefined && this.#engine.options.joinsLayers)
+			(this.#carrier ??= new Carrier()).place(dir, event.toOffset, event.lowerRange);
+		(this.#annotations ??= new Annotations()).add(event, dir);
 	}
 
 	/** A vantage said its last word. The connection ends when all have, and every byte that was promised is here. */
@@ -207,7 +219,7 @@ export class Connection implements ConversationOwner {
 	exchangeDone(exchange: CapturedExchange): void {
 		exchange.facts = this.facts;
 		this.#annotations?.applyTo(exchange);
-		if (!this.isShared) {
+		if (!this.isShared && this.#carrier === null) {
 			this.#engine.emit(exchange);
 			return;
 		}
@@ -272,15 +284,28 @@ export class Connection implements ConversationOwner {
 		let ready = 0;
 		while (ready < held.length) {
 			const { exchange, deadlineUs } = held[ready]!;
+			this.#carrier?.join(this, () => this.#engine.carrierOf(this.ends));
 			if (!all && deadlineUs > this.#engine.nowUs && !this.#isSeenByAll(exchange)) break;
-			this.#addSightings(exchange);
+			if (this.isShared) this.#addSightings(exchange);
+			this.#addSightingsBelow(exchange);
 			this.#engine.emit(exchange);
 			ready++;
 		}
 		if (ready > 0) held.splice(0, ready);
 	}
 
-	#isSeenByAll({ req, res }: CapturedExchange): boolean {
+	/** The other source's vantages come behind those that saw the plaintext. */
+	#addSightingsBelow(exchange: CapturedExchange): void {
+		const below = this.#carrier?.sightings(exchange, this) ?? [];
+		if (below.length === 0) return;
+		const { seenBy, startUs, endUs } = exchange;
+		exchange.sightings = [...(exchange.sightings ?? [{ facts: seenBy, startUs, endUs }]), ...below];
+	}
+
+	#isSeenByAll(exchange: CapturedExchange): boolean {
+		if (this.#carrier?.hasSeen(exchange, this) === false) return false;
+		if (!this.isShared) return true;
+		const { req, res } = exchange;
 		for (const vantage of this.vantages) {
 			if (!vantage.hasBytes || vantage.isClosed) continue;
 			if (req !== null && vantage.seen[0] < req.endOffset) return false;

@@ -39,6 +39,8 @@ export class Engine implements ConnectionContext {
 	readonly #sources: SourceState[] = [];
 	/** Connections for which time matters. */
 	readonly #attention = new Set<Connection>();
+	/** By their two ends, where plaintext that another source sees may be joined with them. */
+	readonly #carriers = new Map<string, Connection>();
 	#nextTickUs = 0;
 	#nextAgeUs = 0;
 	#openConnections = 0;
@@ -128,6 +130,10 @@ export class Engine implements ConnectionContext {
 		return flat;
 	}
 
+	carrierOf(ends: string): Connection | null {
+		return this.#carriers.get(ends) ?? null;
+	}
+
 	emit(exchange: CapturedExchange): void {
 		this.totals.exchange(exchange.outcome);
 		this.#emit(exchange);
@@ -198,6 +204,10 @@ export class Engine implements ConnectionContext {
 			source.connections.set(key, connection);
 			this.#openConnections++;
 			this.totals.connectionsOpened++;
+			if (this.options.joinsLayers) {
+				connection.ends = endsOf(event);
+				if (event.layer === "transport") this.#carriers.set(connection.ends, connection);
+			}
 		}
 		source.vantages.set(event.conn, connection.addVantage(event, facts));
 	}
@@ -212,6 +222,7 @@ export class Engine implements ConnectionContext {
 	}
 
 	#forget(connection: Connection): void {
+		if (this.#carriers.get(connection.ends) === connection) this.#carriers.delete(connection.ends);
 		connection.lingerUs = 0;
 		this.#attention.delete(connection);
 		for (const source of this.#sources)
@@ -230,6 +241,13 @@ function connectionKey({ transport, client, server, bases, netns, layer }: OpenE
 	// what lies above TLS is another stream between the same two ends
 	const kind = layer === "transport" ? transport : `${transport} ${layer}`;
 	return a < b ? `${kind} ${a} ${b} ${scope}` : `${kind} ${b} ${a} ${scope}`;
+}
+
+/** The same for what is seen encrypted and as plaintext, with sequence numbers and without. */
+function endsOf({ transport, client, server, netns }: OpenEvent): string {
+	const scope = isLoopback(client.address) || isLoopback(server.address) ? (netns ?? "") : "";
+	const [a, b] = [end(client, undefined), end(server, undefined)];
+	return a < b ? `${transport} ${a} ${b} ${scope}` : `${transport} ${b} ${a} ${scope}`;
 }
 
 function end({ address, port }: Endpoint, base: number | undefined): string {

@@ -15,6 +15,8 @@ export interface EngineOptions {
 	readonly maxLateBytes: number;
 	/** Requests of one connection that wait for an answer. */
 	readonly maxPending: number;
+	/** Plaintext of one source is joined with the ciphertext that another one sees of the same connection. */
+	readonly joinsLayers: boolean;
 	/** Bytes that a parser may leave unconsumed (an unfinished head, a held direction). */
 	readonly maxCarryBytes: number;
 }
@@ -29,4 +31,5 @@ export const DEFAULT_ENGINE_OPTIONS: EngineOptions = {
 	maxLateBytes: 8 << 20,
 	maxPending: 4096,
 	maxCarryBytes: 1 << 20,
+	joinsLayers: false,
 };

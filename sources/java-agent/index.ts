@@ -7,6 +7,7 @@ const plugin: SourcePlugin<JavaOptions> = {
 	kind: "source",
 	type: "java-agent",
 	summary: "what an agent inside a JVM sees: plaintext of TLS, threads, pools, retries, SQL",
+	seesPlaintext: true,
 	config: javaOptions,
 	create: (options, context) => new JavaSource(options, context),
 };

@@ -5,6 +5,7 @@ import type { OpenParams, Row } from "./protocol.js";
 
 /** What waits for a connection's addresses. */
 const MAX_UNBOUND_BYTES = 1_048_576;
+const NO_ATTRIBUTES = {};
 const FOREVER = Number.MAX_SAFE_INTEGER;
 const NAMES = { "TLSv1.3": "1.3", "TLSv1.2": "1.2", "TLSv1.1": "1.1", TLSv1: "1.0" } as const;
 
@@ -28,6 +29,9 @@ export class TappedConnection {
 	readonly #open: OpenParams;
 	/** Positions after what was told, sent and received. */
 	readonly #next: [number, number];
+	/** Ciphertext up to the last row that told, and plaintext since then. */
+	readonly #cipherEnd: [number, number] = [0, 0];
+	readonly #plainSince: [number, number] = [0, 0];
 	/** Null when the addresses are known and the engine has heard of it. */
 	#unbound: { events: CaptureEvent[]; bytes: number } | null = { events: [], bytes: 0 };
 	#fromStart: boolean;
@@ -102,7 +106,11 @@ export class TappedConnection {
 			attributes = { ...attributes, ...this.#pending };
 			this.#pending = null;
 		}
-		if (attributes !== null)
+		const lowerRange = this.#lowerRange(side, row[5], payload.length);
+		if (lowerRange !== null) {
+			const known = attributes === null ? NO_ATTRIBUTES : asFlat(attributes);
+			to.push({ kind: "annotate", conn, dir, fromOffset: offset, toOffset, attributes: known, lowerRange });
+		} else if (attributes !== null)
 			to.push({ kind: "annotate", conn, dir, fromOffset: offset, toOffset, attributes: asFlat(attributes) });
 		to.push({ kind: "bytes", conn, dir, offset, tsUs, data: payload });
 		this.#next[side] = toOffset;
@@ -155,6 +163,20 @@ export class TappedConnection {
 			out.push({ kind: "end", conn, dir: this.#direction(side), tsUs, finalOffset: end ?? this.#next[side], how });
 		}
 		out.push({ kind: "close", conn, tsUs });
+	}
+
+	/**
+	 * Where the ciphertext of this row, and of those before it that did not tell, lies in the stream below. It is at least as
+	 * long as the plaintext; what came before that was a handshake.
+	 */
+	#lowerRange(side: Side, cipherEnd: number, length: number): readonly [number, number] | null {
+		const base = this.#open.cipherBase === undefined ? 0 : this.#open.cipherBase[side];
+		this.#plainSince[side] += length;
+		if (cipherEnd <= 0 || base === null || cipherEnd < this.#cipherEnd[side]) return null;
+		const from = Math.max(this.#cipherEnd[side], cipherEnd - this.#plainSince[side]);
+		this.#cipherEnd[side] = cipherEnd;
+		this.#plainSince[side] = 0;
+		return from < cipherEnd ? [base + from, base + cipherEnd] : null;
 	}
 
 	#direction(side: Side): Direction {

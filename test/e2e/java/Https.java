@@ -27,7 +27,7 @@ import javax.net.ssl.SSLContext;
 /**
  * HTTPS with what the JDK brings. Prints one line of JSON for each exchange that a client made: what it sent and what it got.
  *
- *   java Https serve KEYSTORE                        an echo server; prints its port, ends with its standard input
+ *   java Https serve KEYSTORE                        an echo server; prints its port
  *   java Https CLIENT PORT COUNT                     CLIENT: http1, http2, urlconnection
  *   java Https together KEYSTORE COUNT               the server and all clients that it can serve, in one JVM
  */
@@ -39,8 +39,7 @@ public final class Https {
 		if (mode.equals("serve")) {
 			HttpsServer server = serve(arguments[1]);
 			System.out.println("port " + server.getAddress().getPort());
-			while (System.in.read() >= 0) {}
-			server.stop(0);
+			Thread.sleep(Long.MAX_VALUE);
 			return;
 		}
 		if (mode.equals("together")) {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import test from "ava";
 import plugin from "../../../sources/java-agent/index.js";
+import type { Row } from "../../../sources/java-agent/protocol.js";
 import { endpointOf } from "../../../sources/java-agent/tapped-connection.js";
 import { hello, Listening, nowUs, Peer, until } from "./scripted-peer.js";
 
@@ -147,6 +148,23 @@ test("threads and contexts annotate exactly the ranges that they touch", (t) =>
 					},
 				],
 				[1, 0, 2, { "db.query.text": "select 1" }],
+			],
+		);
+	}));
+
+test("what is told of ciphertext becomes the range below, never earlier than the plaintext is long", (t) =>
+	withBridge({}, async (bridge) => {
+		const peer = await Peer.agent(bridge.path);
+		peer.open(1);
+		const row = (offset: number, cipherEnd: number): Row => [1, 0, offset, nowUs(), 0, cipherEnd, 10, 0];
+		// a handshake of 500 bytes, a record, two rows of one record, one that tells nothing
+		peer.data([row(0, 532), row(10, -1), row(20, 574), row(30, -1)], Buffer.alloc(40));
+		await until(() => bridge.of("bytes").length === 4, "all came");
+		t.deepEqual(
+			bridge.of("annotate").flatMap(({ fromOffset, lowerRange }) => (lowerRange ? [[fromOffset, lowerRange]] : [])),
+			[
+				[0, [522, 532]],
+				[20, [554, 574]],
 			],
 		);
 	}));

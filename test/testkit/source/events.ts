@@ -28,7 +28,7 @@ const KEYS: Readonly<Record<CaptureEvent["kind"], readonly string[]>> = {
 	close: ["conn", "tsUs"],
 	loss: ["bytes", "events", "cause"],
 };
-const OPTIONAL = new Set(["isFinal"]);
+const OPTIONAL = new Set(["isFinal", "lowerRange"]);
 /** The year 2200: beyond it somebody counted in another unit. */
 const LATEST_US = 7_258_118_400_000_000;
 
@@ -71,6 +71,7 @@ const FIELDS: Readonly<Record<string, readonly [Clause, (value: unknown) => bool
 	process: ["eventShape", orNull(isProcess)],
 	bases: ["eventShape", orNull((value) => Array.isArray(value) && value.length === 2 && value.every(isOffset))],
 	isFinal: ["eventShape", oneOf(true)],
+	lowerRange: ["eventShape", (value) => Array.isArray(value) && value.length === 2 && value.every(isOffset)],
 	bytes: ["eventShape", orNull(isOffset)],
 	events: ["eventShape", isOffset],
 	attributes: ["eventShape", (value) => typeof value === "object" && value !== null],
