@@ -37,10 +37,8 @@ public final class Https {
 	public static void main(String[] arguments) throws Exception {
 		String mode = arguments[0];
 		if (mode.equals("serve")) {
-			HttpsServer server = serve(arguments[1]);
-			System.out.println("port " + server.getAddress().getPort());
+			System.out.println("port " + serve(arguments[1]).getAddress().getPort());
 			Thread.sleep(Long.MAX_VALUE);
-			return;
 		}
 		if (mode.equals("together")) {
 			HttpsServer server = serve(arguments[1]);

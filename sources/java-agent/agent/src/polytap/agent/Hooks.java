@@ -25,8 +25,10 @@ final class Hooks implements ClassFileTransformer {
 
 	/** By internal name of the class. */
 	private final Map<String, Hook[]> byClass = new HashMap<String, Hook[]>();
-	/** active, waiting, skipped, failed: by id. */
+	/** active, partial, waiting, skipped, failed: by id. */
 	private final Map<String, String> states = new LinkedHashMap<String, String>();
+	/** Methods that were not there: by id. */
+	private final Map<String, String> reasons = new HashMap<String, String>();
 
 	Hooks() {
 		add("jsse.engine", "sun/security/ssl/SSLEngineImpl", engine6());
@@ -59,7 +61,7 @@ final class Hooks implements ClassFileTransformer {
 				"nio.socket",
 				"sun/nio/ch/NioSocketImpl",
 				new Hook[] {
-					Hook.exit("implRead", "([BII)I", "nioRead", "", 0), Hook.exit("implWrite", "([BII)I", "nioWrite", "", 0),
+					Hook.exit("read", "([BII)I", "nioRead", "", 0), Hook.exit("implWrite", "([BII)I", "nioWrite", "", 0),
 				});
 	}
 
@@ -108,8 +110,10 @@ final class Hooks implements ClassFileTransformer {
 				state(id, "skipped");
 				return null;
 			}
-			byte[] changed = hooked(original, hooks);
-			state(id, changed == null ? "skipped" : "active");
+			StringBuilder missing = new StringBuilder();
+			byte[] changed = hooked(original, hooks, missing);
+			if (missing.length() > 0) reason(id, name.substring(name.lastIndexOf('/') + 1) + " has no" + missing);
+			state(id, changed == null ? "skipped" : missing.length() > 0 ? "partial" : "active");
 			return changed;
 		} catch (ClassNotFoundException hidden) {
 			// its loader shows it no classes but its own
@@ -122,21 +126,33 @@ final class Hooks implements ClassFileTransformer {
 		}
 	}
 
+	/** Of several classes with one id the worst counts, once one of them is there. */
 	private synchronized void state(String id, String state) {
-		if (!"active".equals(states.get(id))) states.put(id, state);
+		String known = states.get(id);
+		if ("waiting".equals(known) || "active".equals(known)) states.put(id, state);
+	}
+
+	private synchronized void reason(String id, String reason) {
+		if (!reasons.containsKey(id)) reasons.put(id, reason);
 	}
 
 	synchronized String json() {
 		StringBuilder out = new StringBuilder("[");
 		for (Map.Entry<String, String> each : states.entrySet()) {
 			if (out.length() > 1) out.append(',');
-			out.append("{\"id\":\"").append(each.getKey()).append("\",\"state\":\"").append(each.getValue()).append("\"}");
+			out.append("{\"id\":\"").append(each.getKey()).append("\",\"state\":\"").append(each.getValue()).append('"');
+			String reason = reasons.get(each.getKey());
+			if (reason != null) {
+				out.append(",\"reason\":");
+				Json.text(out, reason);
+			}
+			out.append('}');
 		}
 		return out.append(']').toString();
 	}
 
 	/** Null where none of the methods is there. */
-	private static byte[] hooked(byte[] original, final Hook[] hooks) {
+	private static byte[] hooked(byte[] original, Hook[] hooks, StringBuilder missing) {
 		int major = (original[6] & 0xff) << 8 | original[7] & 0xff;
 		byte[] readable = original;
 		if (major > MAX_MAJOR) {
@@ -149,7 +165,8 @@ final class Hooks implements ClassFileTransformer {
 		ClassWriter writer = new ClassWriter(reader, ClassWriter.COMPUTE_MAXS);
 		Rewriter rewriter = new Rewriter(writer, hooks);
 		reader.accept(rewriter, ClassReader.EXPAND_FRAMES);
-		if (rewriter.found == 0) return null;
+		for (int i = 0; i < hooks.length; i++) if (!rewriter.found[i]) missing.append(' ').append(hooks[i].method);
+		if (rewriter.count == 0) return null;
 		byte[] changed = writer.toByteArray();
 		changed[6] = original[6];
 		changed[7] = original[7];
@@ -160,11 +177,13 @@ final class Hooks implements ClassFileTransformer {
 		private final Hook[] hooks;
 		private String owner;
 		private final Map<String, String> fields = new HashMap<String, String>();
-		int found;
+		final boolean[] found;
+		int count;
 
 		Rewriter(ClassVisitor next, Hook[] hooks) {
 			super(Opcodes.ASM9, next);
 			this.hooks = hooks;
+			found = new boolean[hooks.length];
 		}
 
 		@Override
@@ -185,9 +204,11 @@ final class Hooks implements ClassFileTransformer {
 				int access, String name, String descriptor, String signature, String[] exceptions) {
 			MethodVisitor next = super.visitMethod(access, name, descriptor, signature, exceptions);
 			if ((access & (Opcodes.ACC_ABSTRACT | Opcodes.ACC_NATIVE | Opcodes.ACC_STATIC)) != 0) return next;
-			for (Hook hook : hooks) {
+			for (int i = 0; i < hooks.length; i++) {
+				Hook hook = hooks[i];
 				if (!hook.method.equals(name) || !hook.descriptor.equals(descriptor)) continue;
-				found++;
+				found[i] = true;
+				count++;
 				return new HookWriter(hook, owner, fields, access, next);
 			}
 			return next;
