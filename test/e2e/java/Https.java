@@ -53,8 +53,7 @@ public final class Https {
 		System.exit(0);
 	}
 
-
-	private static HttpsServer serve(String keyStore) throws Exception {
+	static HttpsServer serve(String keyStore) throws Exception {
 		KeyStore keys = KeyStore.getInstance("PKCS12");
 		try (InputStream in = new FileInputStream(keyStore)) {
 			keys.load(in, "changeit".toCharArray());
@@ -84,7 +83,7 @@ public final class Https {
 		}
 	}
 
-	private static void client(String kind, int port, int count) throws Exception {
+	static void client(String kind, int port, int count) throws Exception {
 		if (kind.equals("urlconnection")) {
 			for (int i = 0; i < count; i++) urlConnection(port, i);
 			return;
@@ -131,17 +130,17 @@ public final class Https {
 		print("urlconnection", path, status, body, answer.toByteArray(), "");
 	}
 
-	private static String path(String kind, int i) {
+	static String path(String kind, int i) {
 		return "/" + kind + "/" + i + (i % 5 == 4 ? "/missing" : "");
 	}
 
-	private static byte[] body(int i) {
+	static byte[] body(int i) {
 		byte[] body = new byte[SIZES[i % SIZES.length]];
 		new Random(i).nextBytes(body);
 		return body;
 	}
 
-	private static synchronized void print(String kind, String path, int status, byte[] sent, byte[] got, String more) {
+	static synchronized void print(String kind, String path, int status, byte[] sent, byte[] got, String more) {
 		System.out.println(
 				String.format(
 						"{\"kind\":\"%s\",\"method\":\"POST\",\"path\":\"%s\",\"status\":%d,\"sent\":\"%s\",\"got\":\"%s\",\"version\":\"%s\"}",

@@ -8,6 +8,8 @@ final class Hook {
 	static final int EXIT = 1;
 	/** Both; what the entry returns is given to the exit. */
 	static final int AROUND = 2;
+	/** Both, and the exit is called where the method throws, too. {@code this} and the first argument are passed. */
+	static final int SCOPE = 3;
 
 	final int kind;
 	final String method;
@@ -38,6 +40,18 @@ final class Hook {
 
 	static Hook exit(String method, String descriptor, String target, String field, int arguments) {
 		return new Hook(EXIT, method, descriptor, target, field, arguments);
+	}
+
+	static Hook scope(String method, String descriptor, String target) {
+		return new Hook(SCOPE, method, descriptor, target, "", 1);
+	}
+
+	/** A descriptor that ends with a star fits to all that begin with it. */
+	boolean fits(String name, String actual) {
+		if (!method.equals(name)) return false;
+		return descriptor.endsWith("*")
+				? actual.startsWith(descriptor.substring(0, descriptor.length() - 1))
+				: descriptor.equals(actual);
 	}
 
 	static Hook around(String method, String descriptor, String target) {

@@ -1,6 +1,7 @@
 package polytap.agent;
 
 import java.util.Map;
+import org.objectweb.asm.Label;
 import org.objectweb.asm.MethodVisitor;
 import org.objectweb.asm.Opcodes;
 import org.objectweb.asm.Type;
@@ -20,13 +21,14 @@ final class HookWriter extends LocalVariablesSorter {
 	private final Type[] arguments;
 	private int[] saved = new int[0];
 	private int entered;
+	private final Label begin = new Label();
 
-	HookWriter(Hook hook, String owner, Map<String, String> fields, int access, MethodVisitor next) {
-		super(Opcodes.ASM9, access, hook.descriptor, next);
+	HookWriter(Hook hook, String owner, Map<String, String> fields, int access, String descriptor, MethodVisitor next) {
+		super(Opcodes.ASM9, access, descriptor, next);
 		this.hook = hook;
 		this.owner = owner;
 		this.fields = fields;
-		arguments = Type.getArgumentTypes(hook.descriptor);
+		arguments = Type.getArgumentTypes(descriptor);
 	}
 
 	@Override
@@ -34,7 +36,14 @@ final class HookWriter extends LocalVariablesSorter {
 		super.visitCode();
 		if (hook.kind == Hook.EXIT) saveArguments();
 		else if (hook.kind == Hook.ENTRY) callAtEntry();
-		else {
+		else if (hook.kind == Hook.SCOPE) {
+			loadThis();
+			mv.visitVarInsn(Opcodes.ALOAD, 1);
+			tap("enter" + hook.target, "(Ljava/lang/Object;Ljava/lang/Object;)Ljava/lang/Object;");
+			entered = newLocal(OBJECT);
+			mv.visitVarInsn(Opcodes.ASTORE, entered);
+			mv.visitLabel(begin);
+		} else {
 			loadThis();
 			loadArguments();
 			tap("enter" + hook.target, describe(OBJECT, OBJECT, arguments));
@@ -52,8 +61,56 @@ final class HookWriter extends LocalVariablesSorter {
 				loadThis();
 				tap("exit" + hook.target, "(Ljava/lang/Object;Ljava/lang/Object;Ljava/lang/Object;)V");
 			} else if (hook.kind == Hook.EXIT) callAtExit(opcode);
+			else if (hook.kind == Hook.SCOPE) endScope();
 		}
 		super.visitInsn(opcode);
+	}
+
+	/** Behind everything else: what the method throws ends the scope, too, and is thrown on. */
+	@Override
+	public void visitMaxs(int maxStack, int maxLocals) {
+		if (hook.kind == Hook.SCOPE) {
+			Label end = new Label();
+			Label handler = new Label();
+			mv.visitLabel(end);
+			mv.visitTryCatchBlock(begin, end, handler, null);
+			mv.visitLabel(handler);
+			mv.visitFrame(Opcodes.F_NEW, arguments.length + 2, atEntry(), 1, new Object[] {"java/lang/Throwable"});
+			endScope();
+			mv.visitInsn(Opcodes.ATHROW);
+		}
+		super.visitMaxs(maxStack, maxLocals);
+	}
+
+	private void endScope() {
+		mv.visitVarInsn(Opcodes.ALOAD, entered);
+		tap("exit" + hook.target, "(Ljava/lang/Object;)V");
+	}
+
+	/** The locals that hold throughout: this, the arguments, and what the entry gave. */
+	private Object[] atEntry() {
+		Object[] locals = new Object[arguments.length + 2];
+		locals[0] = owner;
+		for (int i = 0; i < arguments.length; i++) locals[i + 1] = frameType(arguments[i]);
+		locals[arguments.length + 1] = "java/lang/Object";
+		return locals;
+	}
+
+	private static Object frameType(Type type) {
+		switch (type.getSort()) {
+			case Type.LONG:
+				return Opcodes.LONG;
+			case Type.DOUBLE:
+				return Opcodes.DOUBLE;
+			case Type.FLOAT:
+				return Opcodes.FLOAT;
+			case Type.OBJECT:
+				return type.getInternalName();
+			case Type.ARRAY:
+				return type.getDescriptor();
+			default:
+				return Opcodes.INTEGER;
+		}
 	}
 
 	private void saveArguments() {

@@ -63,6 +63,20 @@ final class Hooks implements ClassFileTransformer {
 				new Hook[] {
 					Hook.exit("read", "([BII)I", "nioRead", "", 0), Hook.exit("implWrite", "([BII)I", "nioWrite", "", 0),
 				});
+		addDatabases();
+	}
+
+	/** Drivers and pools of applications. */
+	private void addDatabases() {
+		String query = "Lorg/postgresql/core/Query;";
+		Hook[] postgresql = {
+			Hook.scope("execute", "(" + query + "*", "Jdbc"), Hook.scope("execute", "([" + query + "*", "Jdbc"),
+		};
+		add("jdbc.postgresql", "org/postgresql/core/v3/QueryExecutorImpl", postgresql);
+		Hook[] checkout = {Hook.around("getConnection", "(J)Ljava/sql/Connection;", "Checkout")};
+		add("pool.hikari", "com/zaxxer/hikari/pool/HikariPool", checkout);
+		Hook[] giveBack = {Hook.entry("close", "()V", "poolReturn", null)};
+		add("pool.hikari", "com/zaxxer/hikari/pool/ProxyConnection", giveBack);
 	}
 
 	private static Hook[] engine6() {
@@ -206,10 +220,10 @@ final class Hooks implements ClassFileTransformer {
 			if ((access & (Opcodes.ACC_ABSTRACT | Opcodes.ACC_NATIVE | Opcodes.ACC_STATIC)) != 0) return next;
 			for (int i = 0; i < hooks.length; i++) {
 				Hook hook = hooks[i];
-				if (!hook.method.equals(name) || !hook.descriptor.equals(descriptor)) continue;
+				if (!hook.fits(name, descriptor)) continue;
 				found[i] = true;
 				count++;
-				return new HookWriter(hook, owner, fields, access, next);
+				return new HookWriter(hook, owner, fields, access, descriptor, next);
 			}
 			return next;
 		}

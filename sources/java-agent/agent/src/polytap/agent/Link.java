@@ -108,6 +108,8 @@ final class Link extends Thread {
 				throw new IOException(refusal != null ? refusal : "initialize was not answered");
 			Thread.sleep(2);
 		}
+		Object capture = welcome.get("capture");
+		Semantics.wanted = capture instanceof Map && Boolean.TRUE.equals(((Map<?, ?>) capture).get("semantics"));
 		writer = new Writer(opened, welcome, credit);
 		if (Tap.mode == Tap.OFF && !isStopped) Tap.mode = Tap.COUNT;
 		// what was queued for the session before is in the positions that are told now
@@ -159,6 +161,7 @@ final class Link extends Thread {
 		Tap.SOCKETS.expunge(GONE);
 		Tap.CHANNELS.expunge(null);
 		Tap.COUNTS.expunge(null);
+		Jdbc.expunge();
 	}
 
 	private static final WeakMap.Gone<Conn> GONE =

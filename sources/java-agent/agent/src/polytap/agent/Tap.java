@@ -454,6 +454,44 @@ public final class Tap {
 		return count != null || attachedLate ? count : COUNTS.add(impl, new Conn.Count());
 	}
 
+	// ------------------------------------------------------------------------------------- databases and pools
+
+	public static Object enterJdbc(Object executor, Object query) {
+		if (mode != ON || !Semantics.wanted) return null;
+		try {
+			return Jdbc.begin(executor, query);
+		} catch (Throwable problem) {
+			failed("jdbc", problem);
+			return null;
+		}
+	}
+
+	public static void exitJdbc(Object entered) {
+		if (entered != null) Jdbc.end(entered);
+	}
+
+	public static Object enterCheckout(Object pool, long timeoutMs) {
+		return mode == ON && Semantics.wanted ? Long.valueOf(System.nanoTime()) : null;
+	}
+
+	public static void exitCheckout(Object connection, Object entered, Object pool) {
+		if (entered == null || connection == null) return;
+		try {
+			Jdbc.leased(connection, String.valueOf(pool), (System.nanoTime() - (Long) entered) / 1000);
+		} catch (Throwable problem) {
+			failed("pool checkout", problem);
+		}
+	}
+
+	public static void poolReturn(Object connection) {
+		if (mode != ON || !Semantics.wanted) return;
+		try {
+			Jdbc.returned(connection);
+		} catch (Throwable problem) {
+			failed("pool return", problem);
+		}
+	}
+
 	// ----------------------------------------------------------------------------------------------------- all
 
 	/** A hook's own failure: the application never sees it, we always do. */
@@ -471,7 +509,7 @@ public final class Tap {
 	static void preload() {
 		String[] names = {
 			"WeakMap", "WeakMap$Key", "WeakMap$Probe", "Conn", "Conn$Count", "Event", "Outbox", "Tap$Call", "TlsFacts",
-			"Addresses", "Scope", "Json", "Link"
+			"Addresses", "Scope", "Json", "Link", "Jdbc", "Jdbc$Lease", "Semantics"
 		};
 		for (String name : names) {
 			try {

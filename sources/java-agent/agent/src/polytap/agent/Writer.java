@@ -48,6 +48,9 @@ final class Writer {
 			case Event.GAP:
 				gap(event);
 				return;
+			case Event.TEXT:
+				line(event.cause);
+				return;
 			case Event.BOUND:
 				bound(conn);
 				return;
