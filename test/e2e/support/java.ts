@@ -1,7 +1,8 @@
 /** Java programs under test: compiled here, run with the agent, verification of the JDK's own classes switched on. */
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { mkdir, mkdtemp, readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Totals } from "../../../core/app/totals.js";
 import type { Exchange, ExchangeMessage } from "../../../core/index.js";
@@ -44,12 +45,10 @@ export function missingJava(): string | null {
 /** Compiled classes and key stores for `localhost`. */
 export class JavaPrograms {
 	readonly folder: string;
-	readonly #jdk: Jdk;
 	readonly #classpath: readonly string[];
 
-	private constructor(folder: string, jdk: Jdk, classpath: readonly string[]) {
+	private constructor(folder: string, classpath: readonly string[]) {
 		this.folder = folder;
-		this.#jdk = jdk;
 		this.#classpath = classpath;
 	}
 
@@ -61,7 +60,7 @@ export class JavaPrograms {
 	): Promise<JavaPrograms> {
 		const folder = await scope.folder();
 		const jdk = findJdks()[0]!;
-		const programs = new JavaPrograms(folder, jdk, classpath);
+		const programs = new JavaPrograms(folder, classpath);
 		await mkdir(join(folder, "classes"));
 		const sources = files.map((file) => join(SOURCES, file));
 		await runProgram(
@@ -69,16 +68,15 @@ export class JavaPrograms {
 			["-nowarn", "-cp", classpath.join(":"), "-d", join(folder, "classes"), ...sources],
 			COMPILE_MS,
 		);
-		await programs.#makeKeys();
+		programs.keys = await (madeKeys ??= makeKeys(jdk));
 		return programs;
 	}
 
-	get keyStore(): string {
-		return join(this.folder, "keys.p12");
-	}
+	/** Where the key stores are. */
+	keys = "";
 
-	get certificate(): string {
-		return join(this.folder, "certificate.pem");
+	get keyStore(): string {
+		return join(this.keys, "keys.p12");
 	}
 
 	/** Starts one with the agent, unless `listen` is null. */
@@ -89,7 +87,7 @@ export class JavaPrograms {
 			"-XX:+BytecodeVerificationLocal",
 			"-XX:TieredStopAtLevel=1",
 			"-Dsun.net.httpserver.nodelay=true",
-			`-Djavax.net.ssl.trustStore=${join(this.folder, "trust.p12")}`,
+			`-Djavax.net.ssl.trustStore=${join(this.keys, "trust.p12")}`,
 			`-Djavax.net.ssl.trustStorePassword=${PASSWORD}`,
 			...options,
 			...agent,
@@ -114,18 +112,24 @@ export class JavaPrograms {
 		if (program.stderr.includes("polytap agent")) throw new Error(program.stderr);
 		return program.stdout;
 	}
+}
 
-	async #makeKeys(): Promise<void> {
-		const keytool = join(this.#jdk.home, "bin/keytool");
-		const store = ["-storetype", "PKCS12", "-storepass", PASSWORD];
-		const names = ["-dname", "CN=localhost", "-ext", "san=dns:localhost,ip:127.0.0.1"];
-		const make = ["-genkeypair", "-alias", "key", "-keyalg", "EC", "-keystore", this.keyStore, ...store, ...names];
-		await runProgram(keytool, make, KEYTOOL_MS);
-		const from = ["-exportcert", "-rfc", "-alias", "key", "-keystore", this.keyStore, ...store];
-		await runProgram(keytool, [...from, "-file", this.certificate], KEYTOOL_MS);
-		const into = ["-importcert", "-noprompt", "-alias", "key", "-keystore", join(this.folder, "trust.p12"), ...store];
-		await runProgram(keytool, [...into, "-file", this.certificate], KEYTOOL_MS);
-	}
+/** Made once for all tests of a process. */
+let madeKeys: Promise<string> | null = null;
+
+async function makeKeys(jdk: Jdk): Promise<string> {
+	const folder = await mkdtemp(join(tmpdir(), "polytap-keys-"));
+	process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+	const keytool = join(jdk.home, "bin/keytool");
+	const store = ["-storetype", "PKCS12", "-storepass", PASSWORD];
+	const names = ["-dname", "CN=localhost", "-ext", "san=dns:localhost,ip:127.0.0.1"];
+	const keys = ["-alias", "key", "-keystore", join(folder, "keys.p12"), ...store];
+	const certificate = ["-file", join(folder, "certificate.pem")];
+	await runProgram(keytool, ["-genkeypair", "-keyalg", "EC", ...keys, ...names], KEYTOOL_MS);
+	await runProgram(keytool, ["-exportcert", "-rfc", ...keys, ...certificate], KEYTOOL_MS);
+	const trust = ["-alias", "key", "-keystore", join(folder, "trust.p12"), ...store, ...certificate];
+	await runProgram(keytool, ["-importcert", "-noprompt", ...trust], KEYTOOL_MS);
+	return folder;
 }
 
 /** What a program said of one exchange that its client made. */
@@ -156,10 +160,10 @@ export interface JavaCapture {
 /** polytap with the bridge, and more sources where a test wants them. */
 export async function startJavaCapture(
 	scope: Scope,
-	options: { readonly jvm?: object; readonly sources?: object } = {},
+	options: { readonly jvm?: { readonly listen?: string }; readonly sources?: object } = {},
 ): Promise<JavaCapture> {
 	const folder = await scope.folder();
-	const path = join(folder, "java.sock");
+	const path = options.jvm?.listen ?? join(folder, "java.sock");
 	const records = join(folder, "records.jsonl");
 	const polytap = await startPolytap(scope, {
 		config: {

@@ -1,0 +1,167 @@
+/** polytap is away, killed, started again, of another version, or never reads: the application does not notice. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "ava";
+import { findJdks, JavaPrograms, missingJava, RUN_MS, startJavaCapture } from "./support/java.js";
+import { type Program, pause } from "./support/program.js";
+import { type Scope, withScope } from "./support/scope.js";
+
+const lacking = missingJava();
+if (lacking !== null) console.error(`SKIPPED, the Java agent in trouble is not tested: ${lacking}`);
+const jdk = findJdks()[0];
+const live = lacking === null && jdk !== undefined ? test.serial : test.serial.skip;
+
+interface Message {
+	readonly id?: number;
+	readonly method?: string;
+	readonly params?: Readonly<Record<string, unknown>>;
+	readonly result?: unknown;
+}
+
+/** In polytap's place: answers as a test wants, and keeps what agents say. */
+class Stand {
+	readonly messages: Message[] = [];
+	readonly sockets: Socket[] = [];
+	readonly listen: string;
+
+	constructor(path: string) {
+		this.listen = `unix:${path}`;
+	}
+
+	static async start(scope: Scope, answer: object | null): Promise<Stand> {
+		const folder = await mkdtemp(join(tmpdir(), "polytap-stand-"));
+		scope.defer(() => rm(folder, { recursive: true, force: true }));
+		const stand = new Stand(join(folder, "java.sock"));
+		const server = createServer((socket) => stand.#accept(socket, answer));
+		await new Promise<void>((resolve) => server.listen(join(folder, "java.sock"), resolve));
+		scope.defer(() => {
+			for (const socket of stand.sockets) socket.destroy();
+			server.close();
+		});
+		return stand;
+	}
+
+	count(method: string): number {
+		return this.messages.filter((message) => message.method === method).length;
+	}
+
+	send(message: object): void {
+		this.sockets.at(-1)?.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
+	}
+
+	#accept(socket: Socket, answer: object | null): void {
+		this.sockets.push(socket);
+		socket.on("error", () => undefined);
+		let rest = "";
+		socket.on("data", (chunk) => {
+			// payload is text here, and none of it has a line of its own that begins like a message
+			const lines = (rest + chunk.toString("latin1")).split("\n");
+			rest = lines.pop() ?? "";
+			for (const line of lines) {
+				const at = line.indexOf('{"jsonrpc"');
+				if (at < 0) continue;
+				const message: Message = JSON.parse(line.slice(at));
+				this.messages.push(message);
+				if (message.method === "initialize") this.send({ id: message.id, ...answer });
+			}
+			if (answer === null) socket.pause();
+		});
+	}
+}
+
+const WELCOME = { protocol: "1", maxRows: 64, creditBytes: 1 << 30, capture: { semantics: true } };
+
+async function steady(scope: Scope, listen: string, ms: number): Promise<Program> {
+	const programs = await JavaPrograms.compile(scope, ["Https.java", "Steady.java"]);
+	const program = programs.start(jdk!, listen, ["Steady", programs.keyStore, String(ms)]);
+	scope.defer(() => program.stop("SIGKILL"));
+	await program.until(() => program.stdout.includes("port "), RUN_MS);
+	return program;
+}
+
+/** How many requests were answered right; throws where one was not. */
+async function goodOf(program: Program): Promise<number> {
+	const { code } = await program.exited;
+	const found = /good (\d+)/.exec(program.stdout);
+	if (code !== 0 || found === null || program.stdout.includes("wrong"))
+		throw new Error(program.stderr + program.stdout);
+	return Number(found[1]);
+}
+
+live("killed in the middle and started again: what it saw is whole, connections go on with a named gap", (t) =>
+	withScope(async (scope) => {
+		const folder = await scope.folder();
+		const path = join(folder, "kept.sock");
+		const first = await startJavaCapture(scope, { jvm: { listen: path } });
+		const program = await steady(scope, `unix:${path}`, 9_000);
+		await pause(1_500);
+		await first.polytap.program.stop("SIGKILL");
+		const second = await startJavaCapture(scope, { jvm: { listen: path } });
+		const good = await goodOf(program);
+		t.true(good > 20);
+		const { exchanges, totals } = await second.stop();
+		const whole = exchanges.filter(({ kind, request, response }) => kind === "exchange" && request && response);
+		t.true(whole.length > 5, `${whole.length} exchanges after the restart`);
+		for (const { request, response } of whole) t.is(request?.body.data, response?.body.data);
+		t.like(totals.sources.jvm?.counters, { agent_hook_errors: 0, refused_params: 0 });
+	}),
+);
+
+live("of another version: refused, and the application goes on", (t) =>
+	withScope(async (scope) => {
+		const stand = await Stand.start(scope, { error: { code: -32002, message: "version", data: "this is version 2" } });
+		const program = await steady(scope, stand.listen, 2_000);
+		t.true((await goodOf(program)) > 5);
+		t.is(stand.count("data"), 0);
+		t.true(stand.count("initialize") >= 1);
+	}),
+);
+
+live("one that never reads: the queue stays within its bound, and the application goes on", (t) =>
+	withScope(async (scope) => {
+		const stand = await Stand.start(scope, null);
+		const program = await steady(scope, `${stand.listen},queue_bytes=65536`, 2_500);
+		t.true((await goodOf(program)) > 5);
+	}),
+);
+
+live("without credit payload is dropped, counted and told as gaps", (t) =>
+	withScope(async (scope) => {
+		const stand = await Stand.start(scope, { result: { ...WELCOME, creditBytes: 2_000 } });
+		const program = await steady(scope, `${stand.listen},queue_bytes=4000`, 2_500);
+		await pause(1_500);
+		stand.send({ method: "credit", params: { bytes: 1 << 30 } });
+		t.true((await goodOf(program)) > 5);
+		t.true(stand.count("gap") > 0, "gaps were told");
+		const last = stand.messages.findLast(({ method }) => method === "stats")?.params?.counters as {
+			hook_errors: number;
+			dropped_bytes: number;
+		};
+		t.is(last.hook_errors, 0);
+		t.true(last.dropped_bytes > 0);
+	}),
+);
+
+live("stopped and started again by polytap: hooks are inert in between, connections are told anew", (t) =>
+	withScope(async (scope) => {
+		const stand = await Stand.start(scope, { result: WELCOME });
+		const program = await steady(scope, stand.listen, 5_000);
+		await program.until(() => stand.count("data") > 5, RUN_MS);
+		stand.send({ id: 7, method: "stop", params: {} });
+		await program.until(() => stand.messages.some(({ id, result }) => id === 7 && result !== undefined), RUN_MS);
+		await pause(300);
+		const [rows, opens] = [stand.count("data"), stand.count("conn.open")];
+		await pause(500);
+		t.is(stand.count("data"), rows);
+		stand.send({ id: 8, method: "start", params: {} });
+		await program.until(() => stand.count("data") > rows + 3, RUN_MS);
+		const anew = stand.messages.filter(({ method }) => method === "conn.open").slice(opens);
+		t.true(anew.length >= 2);
+		for (const { params } of anew) t.like(params, { fromStart: false, offsets: [0, 0] });
+		t.true((await goodOf(program)) > 20);
+		const last = stand.messages.findLast(({ method }) => method === "stats")?.params?.counters as object;
+		t.like(last, { hook_errors: 0 });
+	}),
+);
