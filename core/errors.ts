@@ -94,6 +94,12 @@ export const ERRORS = {
 		exit: 1,
 		meaning: "A Java agent's own code failed inside an application, which it hides from it; something is not captured.",
 	},
+	JAVA_ATTACH_REFUSED: {
+		exit: 3,
+		meaning: "A process is no JVM that an agent can be put into without harm; nothing was done to it.",
+	},
+	JAVA_ATTACH_FAILED: { exit: 1, meaning: "A JVM did not take the agent, or did not answer." },
+	JAVA_AGENT_MISSING: { exit: 3, meaning: "The Java agent's jar is not where the package should have it." },
 	SIDECAR_LISTEN_FAILED: {
 		exit: 1,
 		meaning: "The legacy sidecar could not listen, or a file that its TLS needs could not be read.",

@@ -98,6 +98,20 @@ program
 	});
 
 program
+	.command("java")
+	.description("the Java agent")
+	.command("attach")
+	.description("put the agent into a JVM that runs already; -javaagent at its start is the better way")
+	.argument("<pid>", "of the JVM", processId)
+	.option("--listen <address>", "where polytap listens, as the JVM sees it", "unix:/run/polytap/java.sock")
+	.option("--token-file <file>", "what the source's token is, in a file that the JVM can read")
+	.option("--copy", "copy the agent into the JVM's /tmp where its container does not have it")
+	.action(async (pid: number, { listen, tokenFile, copy }: { listen: string; tokenFile?: string; copy?: true }) => {
+		const { javaAttach } = await import("./commands/java-attach.js");
+		print(await javaAttach(pid, { listen, tokenFile: tokenFile ?? null, copies: copy === true }));
+	});
+
+program
 	.command("list")
 	.description("the plugins and their options")
 	.argument("[name]", "only this one")
@@ -199,6 +213,12 @@ function ports(text: string, before: readonly number[]): readonly number[] {
 		throw new InvalidArgumentError("A port is a number from 1 to 65535.");
 	}
 	return [...before, ...found];
+}
+
+function processId(text: string): number {
+	const pid = Number(text);
+	if (!Number.isInteger(pid) || pid < 1) throw new InvalidArgumentError("It is the number of a process.");
+	return pid;
 }
 
 function span(text: string): number {

@@ -234,12 +234,13 @@ export class Engine implements ConnectionContext {
 }
 
 /** Equal for all vantages of one connection, whichever end they call the client. */
-function connectionKey({ transport, client, server, bases, netns, layer }: OpenEvent): string {
+function connectionKey({ transport, client, server, bases, netns, layer, fromStart, role }: OpenEvent): string {
 	const a = end(client, bases?.[0]);
 	const b = end(server, bases?.[1]);
 	const scope = isLoopback(client.address) || isLoopback(server.address) ? (netns ?? "") : "";
-	// what lies above TLS is another stream between the same two ends
-	const kind = layer === "transport" ? transport : `${transport} ${layer}`;
+	// what lies above TLS is another stream between the same two ends; who joined late counts from where that was
+	const above = fromStart ? layer : `${layer} ${role}`;
+	const kind = layer === "transport" ? transport : `${transport} ${above}`;
 	return a < b ? `${kind} ${a} ${b} ${scope}` : `${kind} ${b} ${a} ${scope}`;
 }
 

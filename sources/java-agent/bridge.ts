@@ -144,7 +144,7 @@ export class Bridge {
 		return jvm;
 	}
 
-	refusedSession(_session: Session, problem: RpcProblem, detail: string, peer: Peer): void {
+	refusedSession(problem: RpcProblem, detail: string, peer: Peer): void {
 		const who = peer.pid > 0 ? `process ${peer.pid}` : "a process";
 		this.#diagnostics.warn("JAVA_PEER_REFUSED", `${who} was refused (${problem}): ${detail}`);
 	}

@@ -49,7 +49,8 @@ export class Jvm {
 			this.#connections.set(open.c, connection);
 			this.#counters.connections++;
 		}
-		if (open.l && open.r) connection.bind(open.l, open.r, tsUs, out);
+		const { l, r, fd } = open;
+		if (l && r) connection.bind({ l, r, fd }, tsUs, out);
 		return true;
 	}
 

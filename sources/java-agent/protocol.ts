@@ -77,7 +77,9 @@ export const initializeParams = z.object({
 		.array(z.object({ id: text(64), state: text(32), reason: text(400).optional() }))
 		.max(64)
 		.optional()
-		.describe("what the agent can see: `active`, `partial` (a method is not there), `waiting` (its class is not loaded), `skipped`, `failed`"),
+		.describe(
+			"what the agent can see: `active`, `partial` (a method is not there), `waiting` (its class is not loaded), `skipped`, `failed`",
+		),
 	caps: z
 		.object({ attachments: z.boolean().optional() })
 		.optional()

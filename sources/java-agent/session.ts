@@ -202,7 +202,7 @@ export class Session implements FrameReader {
 			case "conn.bound": {
 				const bound = this.#parsed(boundParams, params);
 				if (bound === null) return false;
-				jvm.connection(bound.c)?.bind(bound.l, bound.r, this.#bridge.nowUs(), out);
+				jvm.connection(bound.c)?.bind(bound, this.#bridge.nowUs(), out);
 				return true;
 			}
 			case "conn.close": {
@@ -314,7 +314,7 @@ export class Session implements FrameReader {
 		if (this.#isOver) return false;
 		this.#isOver = true;
 		this.#bridge.counters.refused(problem);
-		this.#bridge.refusedSession(this, problem, detail, this.#peer);
+		this.#bridge.refusedSession(problem, detail, this.#peer);
 		const answerId = typeof id === "number" || typeof id === "string" ? id : null;
 		this.#socket.end(lineOf({ id: answerId, error: errorOf(problem, detail) }));
 		// whoever does not read the reason is not waited for

@@ -14,6 +14,12 @@ export interface JvmFacts {
 	readonly netns: number | null;
 }
 
+interface Ends {
+	readonly l: readonly [string, number];
+	readonly r: readonly [string, number];
+	readonly fd?: number | undefined;
+}
+
 /** Side of the application: what it sends, what it receives. */
 type Side = 0 | 1;
 
@@ -34,7 +40,6 @@ export class TappedConnection {
 	readonly #plainSince: [number, number] = [0, 0];
 	/** Null when the addresses are known and the engine has heard of it. */
 	#unbound: { events: CaptureEvent[]; bytes: number } | null = { events: [], bytes: 0 };
-	#fromStart: boolean;
 	/** For what is sent next. */
 	#pending: Attributes | null = null;
 
@@ -45,11 +50,10 @@ export class TappedConnection {
 		this.#facts = facts;
 		this.#counters = counters;
 		this.#next = [open.offsets[0], open.offsets[1]];
-		this.#fromStart = open.fromStart && open.offsets[0] === 0 && open.offsets[1] === 0;
 	}
 
 	/** Its addresses are known. Nothing happens where they were known before. */
-	bind(local: readonly [string, number], remote: readonly [string, number], tsUs: number, out: CaptureEvent[]): void {
+	bind({ l: local, r: remote, fd }: Ends, tsUs: number, out: CaptureEvent[]): void {
 		const held = this.#unbound;
 		const near = endpointOf(local);
 		const far = endpointOf(remote);
@@ -68,13 +72,13 @@ export class TappedConnection {
 			role: this.role,
 			roleKnown: true,
 			bases: null,
-			fromStart: this.#fromStart,
+			fromStart: this.#open.fromStart,
 			netns,
 			process,
 			layer,
 			lower: null,
 		});
-		const attributes = tlsAttributes(this.#open);
+		const attributes = tlsAttributes(this.#open, fd);
 		for (const dir of [0, 1] as const)
 			out.push({ kind: "annotate", conn, dir, fromOffset: 0, toOffset: FOREVER, attributes });
 		for (const event of held.events) out.push(event);
@@ -214,7 +218,6 @@ export class TappedConnection {
 		out.push({ kind: "loss", bytes: held.bytes, events: held.events.length, cause: "unjoined" });
 		held.events = [];
 		held.bytes = 0;
-		this.#fromStart = false;
 	}
 }
 
@@ -232,7 +235,7 @@ export function endpointOf([text, port]: readonly [string, number]): Endpoint | 
 	return { address: `${a >> 8}.${a & 255}.${b >> 8}.${b & 255}`, port };
 }
 
-function tlsAttributes({ tls, fd }: OpenParams): Record<string, string | number | boolean> {
+function tlsAttributes({ tls }: OpenParams, fd: number | undefined): Record<string, string | number | boolean> {
 	const attributes: Record<string, string | number | boolean> = {};
 	if (fd !== undefined && fd >= 0) attributes["java.socket.fd"] = fd;
 	if (tls === null) return attributes;

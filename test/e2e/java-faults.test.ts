@@ -30,11 +30,11 @@ class Stand {
 		this.listen = `unix:${path}`;
 	}
 
-	static async start(scope: Scope, answer: object | null): Promise<Stand> {
+	static async start(scope: Scope, answer: object, reads = true): Promise<Stand> {
 		const folder = await mkdtemp(join(tmpdir(), "polytap-stand-"));
 		scope.defer(() => rm(folder, { recursive: true, force: true }));
 		const stand = new Stand(join(folder, "java.sock"));
-		const server = createServer((socket) => stand.#accept(socket, answer));
+		const server = createServer((socket) => stand.#accept(socket, answer, reads));
 		await new Promise<void>((resolve) => server.listen(join(folder, "java.sock"), resolve));
 		scope.defer(() => {
 			for (const socket of stand.sockets) socket.destroy();
@@ -51,7 +51,7 @@ class Stand {
 		this.sockets.at(-1)?.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
 	}
 
-	#accept(socket: Socket, answer: object | null): void {
+	#accept(socket: Socket, answer: object, reads: boolean): void {
 		this.sockets.push(socket);
 		socket.on("error", () => undefined);
 		let rest = "";
@@ -66,7 +66,7 @@ class Stand {
 				this.messages.push(message);
 				if (message.method === "initialize") this.send({ id: message.id, ...answer });
 			}
-			if (answer === null) socket.pause();
+			if (!reads) socket.pause();
 		});
 	}
 }
@@ -121,7 +121,7 @@ live("of another version: refused, and the application goes on", (t) =>
 
 live("one that never reads: the queue stays within its bound, and the application goes on", (t) =>
 	withScope(async (scope) => {
-		const stand = await Stand.start(scope, null);
+		const stand = await Stand.start(scope, { result: WELCOME }, false);
 		const program = await steady(scope, `${stand.listen},queue_bytes=65536`, 2_500);
 		t.true((await goodOf(program)) > 5);
 	}),

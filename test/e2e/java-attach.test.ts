@@ -1,0 +1,68 @@
+/** The agent into JVMs that run already: what can be attached to is captured from then on, what would be harmed is left alone. */
+import { copyFile, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import test from "ava";
+import { findJdks, JavaPrograms, missingJava, polytapProgram, RUN_MS, startJavaCapture } from "./support/java.js";
+import { pause } from "./support/program.js";
+import { withScope } from "./support/scope.js";
+
+const lacking = missingJava() ?? (process.platform === "linux" ? null : "it needs Linux");
+if (lacking !== null) console.error(`SKIPPED, attaching to JVMs is not tested: ${lacking}`);
+const live = lacking === null ? test.serial : test.serial.skip;
+
+for (const jdk of findJdks())
+	live(
+		`JDK ${jdk.version}: attached twice while it works; one that would die of SIGQUIT, or does not want it, is refused`,
+		(t) =>
+			withScope(async (scope) => {
+				const programs = await JavaPrograms.compile(scope, ["Https.java", "Steady.java"]);
+				const capture = await startJavaCapture(scope);
+				const start = (...options: string[]) => {
+					const program = programs.start(jdk, null, ["Steady", programs.keyStore, "9000"], options);
+					scope.defer(() => program.stop("SIGKILL"));
+					return program;
+				};
+				const attach = async (pid: number) => {
+					const command = polytapProgram(["java", "attach", String(pid), "--listen", capture.listen]);
+					return { ...(await command.exited), stderr: command.stderr, stdout: command.stdout };
+				};
+				const willing = await start(15_000);
+				const first = await attach(willing.pid);
+				t.is(first.code, 0, first.stderr);
+				t.regex((await attach(willing.pid)).stdout, /loaded/);
+				const [reserved, closed] = [await start(4_000, "-Xrs"), await start(4_000, "-XX:+DisableAttachMechanism")];
+				const xrs = await attach(reserved.pid);
+				t.is(xrs.code, 3);
+				t.regex(xrs.stderr, /JAVA_ATTACH_REFUSED.*-Xrs/);
+				t.regex((await attach(closed.pid)).stderr, /JAVA_ATTACH_REFUSED.*DisableAttachMechanism/);
+				for (const each of [willing, reserved, closed]) {
+					t.is((await each.exited).code, 0, each.stderr);
+					t.regex(each.stdout, /good \d+/);
+					t.false(each.stdout.includes("wrong"));
+				}
+				await pause(200);
+				const { exchanges, totals } = await capture.stop();
+				const whole = exchanges.filter(({ kind, request, response }) => kind === "exchange" && request && response);
+				t.true(whole.length > 5, `${whole.length} exchanges after the attach`);
+				for (const { request, response } of whole) t.is(request?.body.data, response?.body.data);
+				// nobody knows how the positions of two ends that were joined late relate: each end has records of its own
+				const seen = whole.map(
+					({ request, observedBy }) => `${observedBy[0]?.vantage} ${request?.attributes["url.path"]}`,
+				);
+				t.is(new Set(seen).size, whole.length, "each once at each end");
+				t.like(totals.sources.jvm?.counters, { agent_hook_errors: 0, refused_params: 0 });
+			}),
+	);
+
+live("a jar that the JVM does not see is refused, or copied where that is asked for", (t) =>
+	withScope(async (scope) => {
+		const { isSameFile } = await import("../../sources/java-agent/attach/target.js");
+		const folder = await scope.folder();
+		await mkdir(join(folder, "root"));
+		const jar = join(folder, "agent.jar");
+		await copyFile(process.execPath, jar);
+		const target = { pid: 1, ownPid: 1, uid: 0, gid: 0, root: join(folder, "root"), version: "" };
+		t.false(isSameFile(target, jar));
+		t.true(isSameFile({ ...target, root: "" }, jar));
+	}),
+);
