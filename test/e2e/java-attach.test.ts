@@ -17,9 +17,10 @@ for (const jdk of findJdks())
 			withScope(async (scope) => {
 				const programs = await JavaPrograms.compile(scope, ["Https.java", "Steady.java"]);
 				const capture = await startJavaCapture(scope);
-				const start = (...options: string[]) => {
-					const program = programs.start(jdk, null, ["Steady", programs.keyStore, "9000"], options);
+				const start = async (ms: number, ...options: string[]) => {
+					const program = programs.start(jdk, null, ["Steady", programs.keyStore, String(ms)], options);
 					scope.defer(() => program.stop("SIGKILL"));
+					await program.until(() => program.stdout.includes("port "), RUN_MS);
 					return program;
 				};
 				const attach = async (pid: number) => {
