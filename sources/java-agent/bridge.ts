@@ -119,9 +119,8 @@ export class Bridge {
 		return Date.now() * 1000;
 	}
 
-	capture(): { plain: boolean; semantics: boolean; sqlValues: boolean } {
-		const { plain, semantics, sql_values } = this.options;
-		return { plain, semantics, sqlValues: sql_values };
+	capture(): { semantics: boolean } {
+		return { semantics: this.options.semantics };
 	}
 
 	/** The JVM of a session that said who it is, or why it is refused. */

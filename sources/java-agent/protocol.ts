@@ -94,7 +94,7 @@ export const initializeResult = z.object({
 	maxChunkBytes: count.describe("payload of one row"),
 	maxRows: count.describe("rows of one message"),
 	creditBytes: count.describe("what may be sent at once: payload, and 64 for each row"),
-	capture: z.object({ plain: z.boolean(), semantics: z.boolean(), sqlValues: z.boolean() }),
+	capture: z.object({ semantics: z.boolean() }).describe("`semantics`: what only the runtime knows is wanted, too"),
 });
 
 export const openParams = z.object({
@@ -198,7 +198,6 @@ export const statsParams = z.object({
 });
 
 export const creditParams = z.object({ bytes: count.describe("may be sent in addition") });
-export const configureParams = initializeResult.shape.capture;
 const nothing = z.object({});
 
 export interface MethodSpec {
@@ -269,17 +268,10 @@ export const METHODS = {
 		params: statsParams,
 	},
 	credit: { from: "polytap", kind: "notification", summary: "More may be sent.", params: creditParams },
-	configure: {
-		from: "polytap",
-		kind: "request",
-		summary: "What to capture from now on.",
-		params: configureParams,
-		result: nothing,
-	},
 	stop: {
 		from: "polytap",
 		kind: "request",
-		summary: "Hooks become inert until `start`.",
+		summary: "Hooks become inert until `start`. For whoever stands in for polytap; polytap does not send it by itself.",
 		params: nothing,
 		result: nothing,
 	},

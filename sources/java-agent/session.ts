@@ -46,7 +46,6 @@ export class Session implements FrameReader {
 	#lastMs: number;
 	/** When the message that is still incomplete began; 0: none is. */
 	#partialSinceMs = 0;
-	#nextId = 1;
 
 	constructor(socket: Socket, peer: Peer, bridge: Bridge) {
 		this.#socket = socket;
@@ -104,11 +103,6 @@ export class Session implements FrameReader {
 		if (this.#isOver || this.#toGrant < this.#bridge.options.credit_bytes >> 2) return;
 		this.#send({ method: "credit", params: { bytes: this.#toGrant } });
 		this.#toGrant = 0;
-	}
-
-	/** Asks the agent for something; the answer changes nothing. */
-	ask(method: "configure" | "stop" | "start", params: object): void {
-		if (this.jvm !== null) this.#send({ id: this.#nextId++, method, params });
 	}
 
 	end(): void {
