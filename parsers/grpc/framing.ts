@@ -67,9 +67,16 @@ export class GrpcContent implements ContentParser {
 			this.#left -= length;
 			if (this.#left === 0) this.#finish(out);
 		} else {
+			this.cut();
 			out.giveUp("grpc-framing-lost");
 			out.bodyGap(length);
 		}
+	}
+
+	/** Nothing more can be read: of a message that is open the rest is missing. */
+	cut(): void {
+		if (this.#headBytes === HEAD_BYTES) this.#part?.bodyGap(this.#left);
+		this.#part = null;
 	}
 
 	trailers(headers: HeaderList, out: ContentOutput): void {

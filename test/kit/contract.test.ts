@@ -17,7 +17,7 @@ function comments(file: string): string {
 		.join("\n");
 }
 
-const contract = ["plugin.ts", "events.ts", "errors.ts"].map(comments).join("\n");
+const contract = ["plugin.ts", "content.ts", "events.ts", "errors.ts"].map(comments).join("\n");
 
 for (const [clause, sentence] of Object.entries(CONTRACT))
 	test(`the contract says what the kit quotes as ${clause}`, (t) => t.true(contract.includes(sentence), sentence));

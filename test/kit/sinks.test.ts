@@ -1,13 +1,17 @@
 /** Each check of the sink kit can fail; the built-in sinks pass it. */
+import assert from "node:assert";
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import test from "ava";
-import { type Clause, ContractBreach, checkSink, sinkChecks } from "polytap/testkit";
+import { type Clause, ContractBreach, checkSink, type SinkWorld, sinkChecks } from "polytap/testkit";
+import blackhole from "../../sinks/blackhole/index.js";
 import jsonl from "../../sinks/jsonl/index.js";
+import protobuf from "../../sinks/protobuf/index.js";
+import protobufSource from "../../sources/protobuf/index.js";
 import { type SinkFault, sink, worlds } from "./broken/sink.js";
 
 test.serial("a sink that keeps its contract passes", (t) => t.notThrowsAsync(checkSink(sink("none"), worlds())));
@@ -61,14 +65,48 @@ function idsOf(path: string): string[] {
 	return lines.map((line) => (JSON.parse(line) as { id: string }).id);
 }
 
-let files = 0;
-const file = () => {
-	const path = join(folder, `${files++}.jsonl`);
-	return { config: { path }, received: () => idsOf(path) };
-};
+/** Ids of the records of a file, by the source of the same name. */
+async function idsOfRecords(path: string): Promise<string[]> {
+	const diagnostics = { warn: (_: string, message: string) => assert.fail(message), info: () => {} };
+	const context = { name: "kit", diagnostics, host: null };
+	const reading = protobufSource.create(protobufSource.config.parse({ files: [path] }), context);
+	const { signal } = new AbortController();
+	const ids: string[] = [];
+	await reading.open(signal);
+	for await (const batch of reading.batches(signal))
+		for (const event of batch) if (event.kind === "exchange") ids.push(event.exchange.id);
+	await reading.close();
+	return ids;
+}
 
-for (const { name, run } of sinkChecks(jsonl, { world: file, retryable: () => ({ config: { path: "/dev/full" } }) }))
+let files = 0;
+const file = (read: (path: string) => string[] | Promise<string[]>) => (): SinkWorld => {
+	const path = join(folder, `${files++}`);
+	return { config: { path }, received: () => read(path) };
+};
+const full = () => ({ config: { path: "/dev/full" } });
+
+for (const { name, run } of sinkChecks(jsonl, { world: file(idsOf), retryable: full }))
 	test.serial(name, (t) => t.notThrowsAsync(run()));
+/** A full disk that is given room: its header is missing until then. */
+const filled = (): SinkWorld => {
+	const path = join(folder, `${files++}`);
+	const roomy = `${path}-roomy`;
+	symlinkSync("/dev/full", path);
+	return {
+		config: { path },
+		received: () => idsOfRecords(roomy),
+		heal: () => {
+			rmSync(path);
+			symlinkSync(roomy, path);
+		},
+	};
+};
+for (const { name, run } of sinkChecks(protobuf, { world: file(idsOfRecords), retryable: filled }))
+	test.serial(name, (t) => t.notThrowsAsync(run()));
+for (const touch of [false, true])
+	for (const { name, run } of sinkChecks(blackhole, { world: () => ({ config: { touch } }) }))
+		test.serial(`${name}${touch ? ", looking at every byte" : ""}`, (t) => t.notThrowsAsync(run()));
 
 test("sink console keeps its contract, on a standard output of its own", async (t) => {
 	const child = fileURLToPath(new URL("./broken/console-child.js", import.meta.url));

@@ -1,4 +1,4 @@
-/** The sentences that the kit holds plugins to, as they stand in `core/plugin.ts` and `core/events.ts`; a test keeps both equal. */
+/** The sentences that the kit holds plugins to, as they stand in `core/plugin.ts`, `core/content.ts`, `core/events.ts`; a test keeps both equal. */
 export const CONTRACT = {
 	// ---------------------------------------------------------------------------------------------------- every plugin
 	options: "One strict zod schema: the only description of the options.",
@@ -40,6 +40,8 @@ export const CONTRACT = {
 	opaqueReason: "`reason` is a word-like-this.",
 	notes: "At most 64 names; later ones are ignored.",
 	example: "Some typical exchanges of one connection, as latin-1 text",
+	contentSpeaks: "How it speaks, during its calls only.",
+	contentIndexes: "`out` takes indexes of `bytes`.",
 	// --------------------------------------------------------------------------------------------------------- sources
 	sourceOpen: "Called once before `batches`. Rejects with a `PolytapError` where the source cannot capture",
 	sourceOpenAbort: "`signal` aborts when polytap stops meanwhile; the promise must then settle soon, either way.",
@@ -54,6 +56,8 @@ export const CONTRACT = {
 	sourceCloses: "also while `batches` still runs, where that did not end in time: it must then end at its next turn",
 	sourceClose: "Idempotent, legal before `open`. What it rejects with is reported and changes nothing.",
 	sourceRoom: "Asked between batches, sync.",
+	hostOpen: "Rejects with a `PolytapError` where the source cannot capture.",
+	hostClose: "Idempotent, legal before `open`.",
 	hostData:
 		"Returns plain, structured-cloneable data (file descriptors, ports, shared buffers) for every worker's `create`.",
 	eventShape:

@@ -1,6 +1,6 @@
 /** A source that keeps its contract, and the ways to break it. */
 import { setTimeout as delay } from "node:timers/promises";
-import { type CaptureEvent, type SourcePlugin, z } from "../../../core/index.js";
+import { type CaptureEvent, type SourceHost, type SourcePlugin, z } from "../../../core/index.js";
 
 export type SourceFault =
 	| "none"
@@ -27,7 +27,11 @@ export type SourceFault =
 	| "counts in fractions"
 	| "counts in camel case"
 	| "answers with a promise"
-	| "sends a function";
+	| "sends a function"
+	| "hangs in its host"
+	| "opens its host with a common error"
+	| "closes its host once only"
+	| "listens in its host before it is opened";
 
 const strict = z.strictObject({ say: z.string().describe("What it says.") });
 
@@ -71,8 +75,23 @@ export function source(fault: SourceFault): SourcePlugin<{ say: string }> {
 			};
 		},
 	};
-	if (fault === "sends a function") plugin.host = () => ({ open: async () => () => {}, close: async () => {} });
+	if (fault.includes("host") || fault === "sends a function") plugin.host = () => host(fault);
 	return plugin;
+}
+
+function host(fault: SourceFault): SourceHost {
+	let closed = 0;
+	if (fault === "listens in its host before it is opened") setTimeout(() => {}, 4000);
+	return {
+		open: async () => {
+			if (fault === "hangs in its host") await new Promise(() => {});
+			if (fault === "opens its host with a common error") throw new Error("no");
+			return fault === "sends a function" ? () => {} : null;
+		},
+		close: async () => {
+			if (fault === "closes its host once only" && closed++ > 0) throw new Error("twice");
+		},
+	};
 }
 
 function events(fault: SourceFault, say: string): CaptureEvent[] {

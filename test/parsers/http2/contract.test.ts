@@ -1,6 +1,6 @@
 import test from "ava";
+import { checkParser } from "polytap/testkit";
 import parser from "../../../parsers/http2/index.js";
-import { checkParser } from "../../testkit/index.js";
 import { ask, talk } from "./talk.js";
 
 test("the parser keeps its contract", async (t) => {

@@ -1,7 +1,7 @@
 /** The test kit's checks of every parser, on conversations of this protocol. */
 import test from "ava";
+import { parserChecks } from "polytap/testkit";
 import mysql from "../../../parsers/mysql/index.js";
-import { parserChecks } from "../../testkit/index.js";
 import { conversations } from "./conversations.js";
 
 const module = new URL("../../../parsers/mysql/index.js", import.meta.url);

@@ -74,9 +74,8 @@ function parses(subject: Subject, talk: Talk, findings: Findings): void {
 	const isCarryLimit = run.opaque?.includes('"carry-limit"') === true;
 	if (!run.isDetected) findings.report("detectAnswers", "detect() never said yes");
 	else if (isCarryLimit) findings.report("carry", "the connection ended as opaque: too much was left unconsumed");
-	else if (!isSaid && run.opaque === null && run.exchanges.every(({ record }) => hasNoNotes(record.annotations)))
-		findings.report("head", "nothing was said of it");
-	else if (!isSaid && run.opaque !== null) findings.report("head", `nothing was said but: ${run.opaque}`);
+	else if (!isSaid && run.exchanges.every(({ record }) => hasNoNotes(record.annotations)))
+		findings.report("head", run.opaque === null ? "nothing was said of it" : `nothing was said but: ${run.opaque}`);
 }
 
 /** A conversation of facts about the connection alone (pings, a login) is one, too. */

@@ -40,7 +40,11 @@ export function seen(exchange: Exchange): SeenExchange {
 		request: captured.req === null ? null : message(captured.req),
 		response: captured.res === null ? null : message(captured.res),
 		isTagged: (captured.ordinal & 0x7fff_ffff) !== 0,
-		digest: JSON.stringify(record, (key, value) => (TIMES.has(key) || key.endsWith("_us") ? undefined : value)),
+		digest: JSON.stringify(record, (key, value) => {
+			if (TIMES.has(key) || key.endsWith("_us")) return undefined;
+			// facts of two directions come in the order in which those were seen
+			return key === "annotations" ? Object.fromEntries(Object.entries(value as object).sort()) : value;
+		}),
 	};
 }
 

@@ -9,6 +9,7 @@ import {
 import { messageOf } from "../breach.js";
 import { ClockRead, withoutClock } from "./clockless.js";
 import type { Findings } from "./findings.js";
+import { watchedContent } from "./watched-content.js";
 import { WatchedOutput } from "./watched-output.js";
 
 /** What watching one engine's parsers found out. */
@@ -23,8 +24,10 @@ export interface Watch {
 /** The same plugin, held to its contract at every call. */
 export function watchedPlugin(plugin: ParserPlugin, watch: Watch): ParserPlugin {
 	const { findings } = watch;
+	const { content } = plugin;
 	return {
 		...plugin,
+		...(content === undefined ? {} : { content: watchedContent(plugin, content, watch) }),
 		detect: (client, server, hint) => {
 			const before = [Buffer.from(client), Buffer.from(server)] as const;
 			watch.onCall?.("detect");

@@ -18,26 +18,40 @@ export interface SourceKitOptions {
 	readonly reorders?: boolean;
 	/** How long it may take until they came. Default 5 s. */
 	readonly patienceMs?: number;
+	/** How long `open` may take, of the source and of its host. Default 10 s. */
+	readonly openMs?: number;
 }
 
 const PATIENCE_MS = 5000;
+const OPEN_MS = 10_000;
 
 /** A source at work, with its host. */
 class Running {
 	readonly source: CaptureSource;
 	readonly host: SourceHost | null;
+	/** Told to both halves at once, as core does. */
+	readonly stop: AbortController;
 
-	constructor(source: CaptureSource, host: SourceHost | null) {
+	constructor(source: CaptureSource, host: SourceHost | null, stop: AbortController) {
 		this.source = source;
 		this.host = host;
+		this.stop = stop;
 	}
 
-	static async create<C>(plugin: SourcePlugin<C>, config: C, fail: Fail): Promise<Running> {
+	/** Opens the host where there is one, because a source is created with what that gave. */
+	static async create<C>(plugin: SourcePlugin<C>, config: C, fail: Fail, openMs = OPEN_MS): Promise<Running> {
 		const context = { name: "kit", diagnostics: SILENT };
+		const stop = new AbortController();
 		const host = plugin.host?.(config, context) ?? null;
 		let data: unknown = null;
 		if (host !== null) {
-			data = await host.open(new AbortController().signal);
+			const opened = await inTime(() => host.open(stop.signal), openMs);
+			if (opened.how !== "resolved") {
+				await host.close();
+				if (opened.how === "rejected" && opened.error instanceof PolytapError) throw opened.error;
+				return fail("hostOpen", `open() of the host ${told(opened)}`);
+			}
+			data = opened.value;
 			try {
 				structuredClone(data);
 			} catch (error) {
@@ -45,7 +59,7 @@ class Running {
 				fail("hostData", `open() of the host gave something else: ${messageOf(error)}`, error);
 			}
 		}
-		return new Running(plugin.create(config, { ...context, host: data }), host);
+		return new Running(plugin.create(config, { ...context, host: data }), host, stop);
 	}
 
 	async close(fail: Fail): Promise<void> {
@@ -55,7 +69,16 @@ class Running {
 			if (closed.how === "rejected" && number > 0)
 				fail("sourceClose", `the second close() rejected with ${messageOf(closed.error)}`, closed.error);
 		}
-		for (const _ of [1, 2]) await this.host?.close();
+		await this.closeHost(fail);
+	}
+
+	async closeHost(fail: Fail): Promise<void> {
+		const { host } = this;
+		if (host === null) return;
+		for (const what of ["first", "second"]) {
+			const closed = await inTime(() => host.close(), SOON_MS * 5);
+			if (closed.how !== "resolved") fail("hostClose", `the ${what} close() of the host ${told(closed)}`);
+		}
 	}
 }
 
@@ -78,23 +101,36 @@ export function sourceChecks<C>(plugin: SourcePlugin<C>, options: SourceKitOptio
 	return [
 		check("describes its options", async (fail, given) => checkSchema(plugin.config, given, fail)),
 		check("is created without effect", async (fail, given, config) => {
+			const context = { name: "kit", diagnostics: SILENT };
+			const bare = resources(pathsIn(given));
+			plugin.host?.(config, context);
+			const early = plugin.host === undefined ? null : await leftovers(bare, pathsIn(given));
+			if (early !== null) fail("pureCreate", `host() opened something: ${early}`);
+			const running = await Running.create(plugin, config, fail, options.openMs);
 			const before = resources(pathsIn(given));
-			plugin.create(config, { name: "kit", diagnostics: SILENT, host: null });
-			const left = await leftovers(before, pathsIn(given));
+			if (running.host === null) plugin.create(config, { ...context, host: null });
+			const left = await leftovers(running.host === null ? bare : before, pathsIn(given));
+			await running.closeHost(fail);
 			if (left !== null) fail("pureCreate", `create() opened something: ${left}`);
 		}),
 		check("closes before it was opened", async (fail, _given, config) => {
-			const source = plugin.create(config, { name: "kit", diagnostics: SILENT, host: null });
+			const unopened = plugin.host?.(config, { name: "kit", diagnostics: SILENT }) ?? null;
 			for (const _ of [1, 2]) {
-				const closed = await inTime(() => source.close());
+				const closed = await inTime(async () => unopened?.close());
+				if (closed.how !== "resolved") fail("hostClose", `close() of the host before open() ${told(closed)}`);
+			}
+			const running = await Running.create(plugin, config, fail, options.openMs);
+			for (const _ of [1, 2]) {
+				const closed = await inTime(() => running.source.close());
 				if (closed.how !== "resolved") fail("sourceClose", `close() before open() ${told(closed)}`);
 			}
+			await running.closeHost(fail);
 		}),
 		check("captures and closes twice", (fail, given, config) => captures(plugin, options, fail, given, config)),
 		check("ends within a second of its signal", async (fail, given, config) => {
-			const running = await Running.create(plugin, config, fail);
-			await opened(running, fail);
-			const stop = new AbortController();
+			const running = await Running.create(plugin, config, fail, options.openMs);
+			await opened(running, fail, options.openMs);
+			const { stop } = running;
 			const reading = read(running.source, stop.signal, new EventRules(options.reorders === true, fail));
 			await options.traffic?.(given);
 			await delay(50);
@@ -105,8 +141,8 @@ export function sourceChecks<C>(plugin: SourcePlugin<C>, options: SourceKitOptio
 			if (failure !== null) fail("sourceEnds", `batches() ${failure} after its signal`);
 		}),
 		check("closes while it runs", async (fail, _given, config) => {
-			const running = await Running.create(plugin, config, fail);
-			await opened(running, fail);
+			const running = await Running.create(plugin, config, fail, options.openMs);
+			await opened(running, fail, options.openMs);
 			const reading = read(running.source, new AbortController().signal, new EventRules(true, fail));
 			await delay(50);
 			await running.close(fail);
@@ -114,8 +150,9 @@ export function sourceChecks<C>(plugin: SourcePlugin<C>, options: SourceKitOptio
 			if (ended.how === "hangs") fail("sourceCloses", "batches() goes on after close()");
 		}),
 		check("gives up opening when it is told to", async (fail, _given, config) => {
-			const running = await Running.create(plugin, config, fail);
-			const settled = await inTime(() => running.source.open(AbortSignal.abort()));
+			const running = await Running.create(plugin, config, fail, options.openMs);
+			running.stop.abort();
+			const settled = await inTime(() => running.source.open(running.stop.signal));
 			await running.close(fail);
 			if (settled.how === "hangs") fail("sourceOpenAbort", "open() does not settle though its signal is aborted");
 		}),
@@ -134,14 +171,13 @@ async function captures<C>(
 	given: unknown,
 	config: C,
 ): Promise<void> {
-	const running = await Running.create(plugin, config, fail);
-	const { source } = running;
+	const running = await Running.create(plugin, config, fail, options.openMs);
+	const { source, stop } = running;
 	const wanted = options.atLeast ?? 1;
 	let failure: unknown = null;
 	let rules: EventRules | null = null;
 	try {
-		await opened(running, fail);
-		const stop = new AbortController();
+		await opened(running, fail, options.openMs);
 		const watched = new EventRules(options.reorders === true, fail);
 		rules = watched;
 		const reading = read(source, stop.signal, watched);
@@ -155,6 +191,7 @@ async function captures<C>(
 		while (!isOver && (watched.carrying < wanted || plugin.offline === true) && performance.now() < until)
 			await delay(5);
 		checkCounters(source.counters?.(), fail);
+		checkCounters(running.host?.counters?.(), fail);
 		const room: unknown = source.hasRoom?.();
 		if (room !== undefined && typeof room !== "boolean") fail("sourceRoom", `hasRoom() gave ${String(room)}`);
 		stop.abort();
@@ -173,10 +210,11 @@ async function captures<C>(
 		fail("sourceSees", `${rules.carrying} events with something in them came, ${wanted} were to come`);
 }
 
-async function opened({ source }: Running, fail: Fail): Promise<void> {
-	const settled = await inTime(() => source.open(new AbortController().signal), SOON_MS * 10);
+async function opened({ source, stop, host }: Running, fail: Fail, openMs = OPEN_MS): Promise<void> {
+	const settled = await inTime(() => source.open(stop.signal), openMs);
 	if (settled.how === "resolved") return;
-	await source.close();
+	await inTime(() => source.close());
+	await host?.close();
 	if (settled.how === "hangs") fail("sourceOpen", "open() does not settle");
 	else if (settled.error instanceof PolytapError) throw settled.error;
 	else fail("sourceOpen", `open() rejected with ${messageOf(settled.error)}`, settled.error);
