@@ -1,11 +1,11 @@
 import { type FileHandle, mkdir, open, rename } from "node:fs/promises";
 import { dirname } from "node:path";
-import { PolytapError } from "../errors.js";
+import { PolytapError, Retryable } from "../errors.js";
 import type { Diagnostics } from "../plugin.js";
 import { Archive } from "./archive.js";
 import type { FileOptions } from "./file-options.js";
 import type { Output } from "./output.js";
-import { writeFully } from "./write-fully.js";
+import { asWriteError, writeFully } from "./write-fully.js";
 
 /** How one file of a format begins. */
 export interface FileStart {
@@ -43,6 +43,8 @@ export class RotatingFile implements Output {
 			await mkdir(dirname(this.config.path), { recursive: true, mode: 0o700 });
 			await this.start();
 		} catch (error) {
+			// a disk that is full may have room by the time of the first write, which begins the file anew
+			if (error instanceof Retryable) return;
 			const reason = error instanceof Error ? error.message : String(error);
 			throw new PolytapError(
 				"SINK_FAILED",
@@ -116,7 +118,7 @@ export class RotatingFile implements Output {
 			// the next attempt begins anew, instead of going on without its header
 			await this.handle!.close();
 			this.handle = null;
-			throw error;
+			throw asWriteError(error);
 		}
 		this.headerBytes = header.length;
 		this.size = header.length;
