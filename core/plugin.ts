@@ -6,6 +6,7 @@ import type { ZodType } from "zod";
 import type { ChildStream, ContentPlugin } from "./content.js";
 import type { CaptureEvent, Direction } from "./events.js";
 import type { Attributes, AttributeValue, Exchange, HeaderList } from "./exchange.js";
+import type { HeadProto } from "./wire/proto-template.js";
 import type { HeadJson } from "./wire/record-template.js";
 
 /** Stays 0 until HTTP/2, WebSocket hand-over and PostgreSQL have run on these interfaces; then 1, and kept. */
@@ -413,7 +414,7 @@ export class MessageHead {
 	/** For core only: a sink wanted its serialised form before. */
 	wasWritten = false;
 	/** For core only: the same for exchange.proto. */
-	proto: Uint8Array | null = null;
+	proto: HeadProto | null = null;
 	wasEncoded = false;
 	/** For core only: what is shown of it, and by whose rules. */
 	redacted: { readonly by: object; readonly head: MessageHead } | null = null;

@@ -21,15 +21,8 @@ import {
 	TimedPiece,
 } from "./put.js";
 import { putEncodedData } from "./put-body.js";
-import {
-	BETWEEN_TIMES,
-	type HeadJson,
-	hasNoExtras,
-	isBare,
-	isUsual,
-	marks,
-	RecordTemplate,
-} from "./record-template.js";
+import { BETWEEN_TIMES, type HeadJson, MAX_TEMPLATE_BYTES, marks, RecordTemplate } from "./record-template.js";
+import { hasNoExtras, isBare, isEmpty, isUsual } from "./shape.js";
 
 /** One exchange as one JSON object on one line, without the newline. */
 export function toJson(exchange: Exchange): string {
@@ -126,14 +119,7 @@ function captured(x: CapturedExchange, out: Buffer, from: number): number {
 	const durationUs = endUs > startUs ? endUs - startUs : 0;
 	setSecond(startUs);
 	const cached = res?.messageHead?.json ?? null;
-	if (
-		cached === null ||
-		req === null ||
-		res === null ||
-		x.flags.length > 0 ||
-		!isEmpty(x.annotations) ||
-		!isUsual(x, req, res)
-	)
+	if (cached === null || req === null || res === null || !isUsual(x, req, res, MAX_TEMPLATE_BYTES))
 		return pieces(x, startUs, durationUs, out, from);
 	if (cached.template !== null) {
 		const end = cached.template.write(x, req, res, startUs, durationUs, out, from);
@@ -292,10 +278,4 @@ function putFields(out: Buffer, from: number, head: MessageHead | null): number 
 	if (block.json !== null) return put(out, putText(out, from, attributes), block.json);
 	block.wasWritten = true;
 	return putText(out, from, attributes + json(block.list));
-}
-
-/** Without making a list of the keys. */
-function isEmpty(value: object): boolean {
-	for (const _ in value) return false;
-	return true;
 }

@@ -16,11 +16,14 @@ import {
 	putRecord,
 	putRemarks,
 	putSubMessages,
+	putSummary,
 	putTruth,
 } from "./proto-record.js";
+import { ProtoTemplate } from "./proto-template.js";
 import { BODY_TAGS, putAttributes, putGaps, putHeaders, putRaw, putWord } from "./proto-values.js";
 import { put, putHash, putHex32 } from "./put.js";
 import { close, open, putCount, putMicroseconds, putString, putVarint, varintBytes } from "./put-proto.js";
+import { isUsual } from "./shape.js";
 
 const SMALL = 64;
 /** What a message, and an exchange, is expected to take beside its payload. */
@@ -28,6 +31,7 @@ const FRAME = 256;
 const CHECKSUM_BYTES = 5;
 /** Up to here looking at the bytes ourselves is faster than having them looked at. */
 const SHORT_TEXT = 512;
+const LARGEST_TEMPLATE = 16_384;
 const LARGEST_SCRATCH = 1 << 21;
 
 /** Bodies in several pieces are put together here. */
@@ -47,21 +51,57 @@ export function protobufHeader(): Uint8Array {
  */
 export function writeProtobuf(exchange: Exchange, target: Buffer, at: number): number {
 	try {
-		const expected = FRAME + leastProtobufBytes(exchange);
-		const width = varintBytes(expected);
-		const entry = at + width;
-		const start = open(target, entry, TAG.ENTRY_EXCHANGE, expected);
-		const end =
-			exchange instanceof CapturedExchange && exchange.connectionSummary === null
-				? captured(target, start, exchange)
-				: putRecord(target, start, exchange);
-		if (end + CHECKSUM_BYTES > target.length) return -1;
-		const done = sealed(target, at, entry, close(target, entry, expected, end));
-		return done <= target.length ? done : -1;
+		return exchange instanceof CapturedExchange && exchange.connectionSummary === null
+			? captured(target, at, exchange)
+			: framed(target, at, exchange, putRecord);
 	} catch (error) {
 		if (error instanceof RangeError) return -1;
 		throw error;
 	}
+}
+
+/** One whose shape came before is written from that one; see core/wire/shape.ts. */
+function captured(out: Buffer, at: number, x: CapturedExchange): number {
+	const { req, res } = x;
+	const kept = res?.messageHead?.proto ?? null;
+	if (kept === null || req === null || res === null || !isUsual(x, req, res, SHORT_TEXT))
+		return framed(out, at, x, pieces);
+	if (kept.template !== null && x.facts.proto !== null) {
+		const end = kept.template.write(x, req, res, x.facts.proto, CHECKSUM_BYTES, out, at);
+		if (end >= 0) return end + CHECKSUM_BYTES > out.length ? -1 : summed(out, kept.template.entryAt, end);
+	}
+	const end = framed(out, at, x, pieces);
+	const isRepeated = kept.lastRequest === req.messageHead && kept.lastBytes === res.bytes;
+	kept.lastRequest = req.messageHead;
+	kept.lastBytes = res.bytes;
+	if (isRepeated && end >= 0 && end - at <= LARGEST_TEMPLATE) kept.template = templateOf(x, req, res);
+	return end;
+}
+
+function templateOf(x: CapturedExchange, req: Message, res: Message): ProtoTemplate | null {
+	const piece = (put: (out: Buffer) => number) => new Uint8Array(scratch.subarray(0, put(scratch)));
+	return ProtoTemplate.of(x, req, res, {
+		opening: piece((out) => opening(out, 0, x)),
+		summary: piece((out) => summary(out, 0, x)),
+		request: piece((out) => message(out, 0, TAG.EXCHANGE_REQUEST, req)),
+		response: piece((out) => message(out, 0, TAG.EXCHANGE_RESPONSE, res)),
+		observation: piece((out) => sighting(out, 0, x.seenBy, x.startUs, 0)),
+	});
+}
+
+/** An entry of which nobody knows how long it will be. */
+function framed<X extends Exchange>(
+	out: Buffer,
+	at: number,
+	exchange: X,
+	write: (out: Buffer, at: number, exchange: X) => number,
+): number {
+	const expected = FRAME + leastProtobufBytes(exchange);
+	const entry = at + varintBytes(expected);
+	const end = write(out, open(out, entry, TAG.ENTRY_EXCHANGE, expected), exchange);
+	if (end + CHECKSUM_BYTES > out.length) return -1;
+	const done = sealed(out, at, entry, close(out, entry, expected, end));
+	return done <= out.length ? done : -1;
 }
 
 /** A record is at least this long: no need to try where there is less room. */
@@ -72,19 +112,39 @@ export function leastProtobufBytes(exchange: Exchange): number {
 
 /** Puts the checksum behind the entry from `entry` to `end`, and its length before it, at `at`. */
 function sealed(out: Buffer, at: number, entry: number, end: number): number {
-	const checksum = crc32(new Uint8Array(out.buffer, out.byteOffset + entry, end - entry));
-	out[end] = TAG.ENTRY_CHECKSUM;
-	out.writeUInt32LE(checksum, end + 1);
-	const length = end + CHECKSUM_BYTES - entry;
+	const length = summed(out, entry, end) - entry;
 	const width = varintBytes(length);
 	const shift = width - (entry - at);
-	if (shift !== 0) out.copyWithin(entry + shift, entry, end + CHECKSUM_BYTES);
+	if (shift !== 0) out.copyWithin(entry + shift, entry, entry + length);
 	putVarint(out, at, length);
 	return at + width + length;
 }
 
-function captured(out: Buffer, from: number, x: CapturedExchange): number {
+/** Puts the checksum behind the entry from `entry` to `end`. */
+function summed(out: Buffer, entry: number, end: number): number {
+	const checksum = crc32(new Uint8Array(out.buffer, out.byteOffset + entry, end - entry));
+	out[end] = TAG.ENTRY_CHECKSUM;
+	out[end + 1] = checksum;
+	out[end + 2] = checksum >>> 8;
+	out[end + 3] = checksum >>> 16;
+	out[end + 4] = checksum >>> 24;
+	return end + CHECKSUM_BYTES;
+}
+
+function pieces(out: Buffer, from: number, x: CapturedExchange): number {
 	const { req, res, startUs, durationUs } = x;
+	let at = putCount(out, opening(out, from, x), TAG.EXCHANGE_DURATION_US, durationUs);
+	at = connection(out, summary(out, at, x), x);
+	if (req !== null) at = message(out, at, TAG.EXCHANGE_REQUEST, req);
+	if (res !== null) at = message(out, at, TAG.EXCHANGE_RESPONSE, res);
+	if (x.sightings === null) at = sighting(out, at, x.seenBy, startUs, durationUs);
+	else
+		for (const seen of x.sightings)
+			at = sighting(out, at, seen.facts, seen.startUs, Math.max(0, seen.endUs - seen.startUs));
+	return putRemarks(out, at, x);
+}
+
+function opening(out: Buffer, from: number, x: CapturedExchange): number {
 	out[from] = TAG.EXCHANGE_ID;
 	out[from + 1] = 32;
 	let at = putHash(out, from + 2, x.facts.endpointsHash);
@@ -94,22 +154,12 @@ function captured(out: Buffer, from: number, x: CapturedExchange): number {
 	if (x.parentId !== null) at = putString(out, at, TAG.EXCHANGE_PARENT_ID, x.parentId);
 	at = putString(out, at, TAG.EXCHANGE_PROTOCOL, x.protocol);
 	at = putWord(out, at, TAG.EXCHANGE_KIND, "Kind", x.kind);
-	at = putMicroseconds(out, at, TAG.EXCHANGE_STARTED_AT, startUs);
-	at = putCount(out, at, TAG.EXCHANGE_DURATION_US, durationUs);
-	at = putWord(out, at, TAG.EXCHANGE_OUTCOME, "Outcome", x.outcome);
-	const summary = at;
-	at = open(out, summary, TAG.EXCHANGE_SUMMARY, SMALL);
-	at = putString(out, at, TAG.SUMMARY_OPERATION, req?.messageHead?.summary ?? "");
-	at = putString(out, at, TAG.SUMMARY_RESULT, res?.messageHead?.summary ?? "");
-	at = close(out, summary, SMALL, at);
-	at = connection(out, at, x);
-	if (req !== null) at = message(out, at, TAG.EXCHANGE_REQUEST, req);
-	if (res !== null) at = message(out, at, TAG.EXCHANGE_RESPONSE, res);
-	if (x.sightings === null) at = sighting(out, at, x.seenBy, startUs, durationUs);
-	else
-		for (const seen of x.sightings)
-			at = sighting(out, at, seen.facts, seen.startUs, Math.max(0, seen.endUs - seen.startUs));
-	return putRemarks(out, at, x);
+	return putMicroseconds(out, at, TAG.EXCHANGE_STARTED_AT, x.startUs);
+}
+
+function summary(out: Buffer, from: number, { outcome, req, res }: CapturedExchange): number {
+	const at = putWord(out, from, TAG.EXCHANGE_OUTCOME, "Outcome", outcome);
+	return putSummary(out, at, req?.messageHead?.summary ?? "", res?.messageHead?.summary ?? "");
 }
 
 /** Many a connection has one exchange only: bytes are kept from the second on. */
@@ -147,7 +197,7 @@ function message(out: Buffer, at: number, tag: number, m: Message): number {
 
 /** Attributes and headers: kept from the second time on, the headers by themselves where other heads share them. */
 function head(out: Buffer, at: number, head: MessageHead): number {
-	if (head.proto !== null) return put(out, at, head.proto);
+	if (head.proto !== null) return put(out, at, head.proto.fields);
 	const { block } = head;
 	const middle = putAttributes(out, at, TAG.MESSAGE_ATTRIBUTES, head.attributes);
 	let end: number;
@@ -157,7 +207,8 @@ function head(out: Buffer, at: number, head: MessageHead): number {
 		if (block.wasEncoded) block.proto = copy(out, middle, end);
 		block.wasEncoded = true;
 	}
-	if (head.wasEncoded) head.proto = copy(out, at, end);
+	const fields = head.wasEncoded ? copy(out, at, end) : null;
+	if (fields !== null) head.proto = { fields, template: null, lastRequest: null, lastBytes: 0 };
 	head.wasEncoded = true;
 	return end;
 }

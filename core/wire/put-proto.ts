@@ -32,21 +32,25 @@ export function putCount(out: Buffer, at: number, tag: number, value: number): n
 	return putVarint(out, at + 1, value);
 }
 
-/** Eight bytes, little end first. */
 export function putMicroseconds(out: Buffer, at: number, tag: number, us: number): number {
 	if (!Number.isSafeInteger(us)) throw new TypeError(`${us} is not a time`);
-	const high = Math.floor(us / 0x1_0000_0000);
-	const low = us - high * 0x1_0000_0000;
 	out[at] = tag;
-	out[at + 1] = low;
-	out[at + 2] = low / 0x100;
-	out[at + 3] = low / 0x1_0000;
-	out[at + 4] = low / 0x100_0000;
-	out[at + 5] = high;
-	out[at + 6] = high >> 8;
-	out[at + 7] = high >> 16;
-	out[at + 8] = high >> 24;
-	return at + 9;
+	return putInt64(out, at + 1, us);
+}
+
+/** A safe integer in eight bytes, little end first. */
+export function putInt64(out: Buffer, at: number, value: number): number {
+	const high = Math.floor(value / 0x1_0000_0000);
+	const low = (value - high * 0x1_0000_0000) | 0;
+	out[at] = low;
+	out[at + 1] = low >> 8;
+	out[at + 2] = low >> 16;
+	out[at + 3] = low >> 24;
+	out[at + 4] = high;
+	out[at + 5] = high >> 8;
+	out[at + 6] = high >> 16;
+	out[at + 7] = high >> 24;
+	return at + 8;
 }
 
 export function putBytes(out: Buffer, at: number, tag: number, bytes: Uint8Array): number {

@@ -3,7 +3,6 @@
  * their predecessor with other times. Filling the holes costs a third of putting a record together from pieces.
  */
 import type { CapturedExchange } from "../engine/captured-exchange.js";
-import type { VantageFacts } from "../engine/facts.js";
 import type { Message } from "../engine/message.js";
 import type { MessageHead } from "../plugin.js";
 import { putConnection } from "./connection-json.js";
@@ -18,6 +17,7 @@ import {
 	stampSecond,
 	TIME_BYTES,
 } from "./put.js";
+import { Shape } from "./shape.js";
 
 /** What is kept of a head for the JSON of exchanges that have it. */
 export interface HeadJson {
@@ -31,8 +31,8 @@ export interface HeadJson {
 	lastBytes: number;
 }
 
-/** Larger records cost their bytes, not their pieces. */
-const MAX_TEMPLATE_BYTES = 8192;
+/** Larger bodies cost their bytes, not the pieces of their record. */
+export const MAX_TEMPLATE_BYTES = 8192;
 
 /** Positions in a record as the piecewise writer found them. One record is written at a time. */
 export const marks = {
@@ -53,15 +53,7 @@ export const BETWEEN_TIMES = TIME_BYTES + `Z","endedAt":"`.length;
 
 /** One shape, and all that a record must share to be written from it. */
 export class RecordTemplate {
-	readonly #request: MessageHead;
-	readonly #requestBytes: number;
-	readonly #responseBytes: number;
-	readonly #bodyBytes: number;
-	readonly #outcome: string;
-	readonly #kind: string;
-	readonly #protocol: string;
-	readonly #scope: string;
-	readonly #seenBy: VantageFacts;
+	readonly #shape: Shape;
 	// the record: #opening, duration, #summary, the connection's own JSON, #messages, duration, #ending
 	readonly #opening: Uint8Array;
 	readonly #summary: Uint8Array;
@@ -78,15 +70,7 @@ export class RecordTemplate {
 
 	/** From the record that was just written to `out`, from `from` to `to`, its places noted in `marks`. */
 	constructor(x: CapturedExchange, request: Message, response: Message, out: Uint8Array, from: number, to: number) {
-		this.#request = request.messageHead!;
-		this.#requestBytes = request.bytes;
-		this.#responseBytes = response.bytes;
-		this.#bodyBytes = response.payload!.bytes;
-		this.#outcome = x.outcome;
-		this.#kind = x.kind;
-		this.#protocol = x.protocol;
-		this.#scope = x.idScope;
-		this.#seenBy = x.seenBy;
+		this.#shape = new Shape(x, request, response);
 		const digits = decimalDigits(x.durationUs);
 		const copy = (start: number, end: number): Uint8Array => Uint8Array.prototype.slice.call(out, start, end);
 		this.#opening = copy(from, marks.duration);
@@ -111,20 +95,7 @@ export class RecordTemplate {
 		out: Buffer,
 		from: number,
 	): number {
-		const { payload } = response;
-		if (
-			request.messageHead !== this.#request ||
-			request.bytes !== this.#requestBytes ||
-			response.bytes !== this.#responseBytes ||
-			payload === null ||
-			payload.bytes !== this.#bodyBytes ||
-			x.outcome !== this.#outcome ||
-			!isSame(x.seenBy, this.#seenBy) ||
-			x.kind !== this.#kind ||
-			x.protocol !== this.#protocol ||
-			x.idScope !== this.#scope
-		)
-			return -1;
+		if (!this.#shape.fits(x, request, response)) return -1;
 		if (this.#second !== secondNow()) this.#stamp();
 		let at = put(out, from, this.#opening);
 		putHash(out, from + this.#id, x.facts.endpointsHash);
@@ -141,7 +112,7 @@ export class RecordTemplate {
 		const responseTimes = messages + this.#responseTimes;
 		putMicros(out, responseTimes, response.startUs);
 		putMicros(out, responseTimes + BETWEEN_TIMES, response.endUs);
-		payload.copyTo(out, messages + this.#body);
+		response.payload!.copyTo(out, messages + this.#body);
 		putMicros(out, messages + this.#observed, startUs);
 		at = putInteger(out, at, durationUs);
 		return put(out, at, this.#ending);
@@ -156,35 +127,4 @@ export class RecordTemplate {
 		}
 		stampSecond(this.#messages, this.#observed);
 	}
-}
-
-function isSame(a: VantageFacts, b: VantageFacts): boolean {
-	return a.piece === b.piece || (a.vantage === b.vantage && a.source === b.source && a.type === b.type);
-}
-
-/** True where a template can be made of it: a bare request, a plain body in one response, one vantage, nothing extra. */
-export function isUsual(x: CapturedExchange, request: Message, response: Message): boolean {
-	const { payload } = response;
-	return (
-		x.parentId === null &&
-		x.sightings === null &&
-		request.messageHead !== null &&
-		response.messageHead !== null &&
-		isBare(request) &&
-		payload !== null &&
-		payload.gaps === null &&
-		response.coding === null &&
-		hasNoExtras(response) &&
-		payload.bytes <= MAX_TEMPLATE_BYTES &&
-		payload.isPlainText()
-	);
-}
-
-/** Neither body nor anything beside it. */
-export function isBare(message: Message): boolean {
-	return message.payload === null && hasNoExtras(message);
-}
-
-export function hasNoExtras({ trailerList, interims, extras }: Message): boolean {
-	return trailerList.length === 0 && interims === null && extras === null;
 }

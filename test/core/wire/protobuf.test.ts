@@ -9,6 +9,7 @@ import { DESCRIPTOR } from "../../../core/wire/exchange-proto.js";
 import http1 from "../../../parsers/http1/index.js";
 import { Harness } from "../engine/harness.js";
 import { sampleBody, sampleExchange, sampleMessage } from "../sample-exchange.js";
+import { alternating } from "./alternating.js";
 import { anyExchange, BARE, FULL } from "./full-record.js";
 
 const CORE = fileURLToPath(new URL("../../../../core/", import.meta.url));
@@ -229,4 +230,20 @@ test("times with fewer decimals are the same time; half a surrogate pair is U+FF
 	const exchange = sampleExchange({ startedAt: "2026-01-02T03:04:05.1Z", flags: ["\ud800x"] });
 	t.like(readBack(exchange), { startedAt: "2026-01-02T03:04:05.100000Z" });
 	t.deepEqual(readBack(exchange).flags, ["\ufffdx"]);
+});
+
+test("records of one shape after another, and of shapes that alternate, are what the plain record is", (t) => {
+	const out = Buffer.alloc(1 << 16);
+	const count = alternating((exchange) => {
+		const plain = JSON.parse(toJson(exchange)) as Exchange;
+		t.deepEqual(written(exchange), written(plain));
+		// and so it is where there is just enough room, and not where a byte is missing
+		const { length } = written(exchange);
+		out.fill(0xaa);
+		t.is(writeProtobuf(exchange, out.subarray(0, length), 0), length);
+		t.is(out[length], 0xaa);
+		t.is(writeProtobuf(exchange, out.subarray(0, length - 1), 0), -1);
+		t.is(toJson(readBack(exchange)), toJson(exchange));
+	});
+	t.is(count, 1200);
 });
