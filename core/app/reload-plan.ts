@@ -28,12 +28,11 @@ export function planReload(now: Config, next: Config, plugins: PluginModules, ne
 	const isRedactNew = !isDeepStrictEqual(now.redact, next.redact);
 	if (isRedactNew) applied.push("redact");
 	for (const key of changedKeys(now.capture, next.capture)) applied.push(`capture.${key}`);
-	for (const key of ["metrics", "log"] as const)
-		if (!isDeepStrictEqual(now[key], next[key])) notApplied.push(`${key} (needs a restart)`);
+	for (const key of changedKeys(now, next)) if (!CHANGES_AT_ONCE.has(key)) notApplied.push(...waiting(key, now, next));
 	const known = new Set(plugins.parsers.map(({ name }) => name));
 	for (const { name } of nextPlugins.parsers) if (!known.has(name)) notApplied.push(`parser ${name} (needs a restart)`);
 	return {
-		config: { ...next, sources: now.sources, sinks: sinks.effective, metrics: now.metrics, log: now.log },
+		config: { ...now, capture: next.capture, redact: next.redact, sinks: sinks.effective },
 		change: {
 			plugins: { ...plugins, sinks: nextPlugins.sinks },
 			open: sinks.open,
@@ -46,6 +45,17 @@ export function planReload(now: Config, next: Config, plugins: PluginModules, ne
 		applied,
 		notApplied,
 	};
+}
+
+/** Looked at by themselves; whatever else a config has, now or some day, waits for a restart and is named. */
+const CHANGES_AT_ONCE: ReadonlySet<string> = new Set<keyof Config>(["sources", "sinks", "redact", "capture"]);
+
+/** What of a top-level key waits: its options one by one where it is there before and after. */
+function waiting(key: string, now: Config, next: Config): string[] {
+	const [before, after] = [now, next].map((config) => new Map<string, unknown>(Object.entries(config)).get(key));
+	const isMapping = (value: unknown) => typeof value === "object" && value !== null && !Array.isArray(value);
+	if (!isMapping(before) || !isMapping(after)) return [`${key} (needs a restart)`];
+	return changedKeys(before as object, after as object).map((one) => `${key}.${one} (needs a restart)`);
 }
 
 /** Names of what differs, in two mappings. */
