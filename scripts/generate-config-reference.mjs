@@ -10,9 +10,9 @@ import { z } from "zod";
 import { BUILTINS } from "../dist/core/app/builtins.js";
 import { Plugins } from "../dist/core/app/plugins.js";
 import { configJsonSchema } from "../dist/core/config/json-schema.js";
-import { captureSchema, sinkCommonSchema } from "../dist/core/config/schema.js";
-
+import { captureSchema, logSchema, metricsSchema, sinkCommonSchema } from "../dist/core/config/schema.js";
 import { recordSchema } from "../dist/core/recording/schema.js";
+import { redactRuleSchema } from "../dist/core/redaction/schema.js";
 
 const REFERENCE = new URL("../docs/reference/", import.meta.url);
 
@@ -20,6 +20,8 @@ const plugins = new Plugins(BUILTINS);
 const sources = await Promise.all(plugins.sourceTypes().map((type) => plugins.source(type)));
 const parsers = await plugins.parsers();
 const sinks = await Promise.all(plugins.sinkTypes().map((type) => plugins.sink(type)));
+
+const schema = await configJsonSchema(plugins);
 
 const page = `# Config file
 
@@ -37,12 +39,28 @@ sinks:
   file: { type: jsonl, path: /var/log/polytap/exchanges.jsonl }
 \`\`\`
 
-\`version\`, \`sources\` and \`sinks\` are required. The names below \`sources\` and \`sinks\` are yours. Redaction has no option yet: what is captured is
-written as it is, \`authorization\` and \`cookie\` headers included.
+\`version\`, \`sources\` and \`sinks\` are required. The names below \`sources\` and \`sinks\` are yours.
+
+## Top level
+
+| key | |
+|---|---|
+${topLevel()}
 
 ## capture
 
 ${table(captureSchema)}
+## redact
+
+A list of rules; [redaction.md](../redaction.md) is the guide. Without a word the built-in rules hold: credentials in headers and URLs.
+
+${table(redactRuleSchema)}
+## metrics
+
+${table(metricsSchema)}
+## log
+
+${table(logSchema)}
 ## record
 
 [recording.md](../recording.md) is the guide.
@@ -65,7 +83,7 @@ ${parsers.map(({ protocol, summary }) => `- \`${protocol}\`: ${summary}`).join("
 
 const files = {
 	"config.md": page,
-	"config.schema.json": `${JSON.stringify(await configJsonSchema(plugins), null, "\t")}\n`,
+	"config.schema.json": `${JSON.stringify(schema, null, "\t")}\n`,
 };
 for (const [name, text] of Object.entries(files)) {
 	const file = new URL(name, REFERENCE);
@@ -75,6 +93,12 @@ for (const [name, text] of Object.entries(files)) {
 		process.stderr.write(`docs/reference/${name} is not up to date: run node scripts/generate-config-reference.mjs\n`);
 		process.exitCode = 1;
 	}
+}
+
+function topLevel() {
+	return Object.entries(schema.properties)
+		.map(([key, { description = "" }]) => `| \`${key}\` | ${description} |`)
+		.join("\n");
 }
 
 function section(name, summary, text) {

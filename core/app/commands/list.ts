@@ -75,6 +75,9 @@ interface JsonProperty {
 	readonly default?: unknown;
 	readonly properties?: Readonly<Record<string, JsonProperty>>;
 	readonly required?: readonly string[];
+	/** Of a list. */
+	readonly items?: JsonProperty;
+	readonly anyOf?: readonly JsonProperty[];
 }
 
 function jsonSchema(schema: z.ZodType): JsonProperty {
@@ -85,10 +88,16 @@ function optionsOf(schema: z.ZodType | null, indent: string): string[] {
 	return schema === null ? [] : rowsOf(jsonSchema(schema), indent);
 }
 
+/** A field of a list's entries stands under it with a dash, as in a config file. */
 function rowsOf({ properties = {}, required = [] }: JsonProperty, indent: string): string[] {
 	return Object.entries(properties).flatMap(([name, property]) => {
 		const state = required.includes(name) ? " (required)" : defaultOf(property.default);
-		return [`${indent}${name}${state}: ${property.description ?? ""}`, ...rowsOf(property, `${indent}  `)];
+		const inner = [property, ...(property.anyOf ?? [])];
+		return [
+			`${indent}${name}${state}: ${property.description ?? ""}`,
+			...inner.flatMap((one) => rowsOf(one, `${indent}  `)),
+			...inner.flatMap((one) => (one.items === undefined ? [] : rowsOf(one.items, `${indent}  - `))),
+		];
 	});
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import test from "ava";
+import { list } from "../../../core/app/commands/list.js";
 
 const CLI = fileURLToPath(new URL("../../../core/app/cli.js", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "polytap-cli-"));
@@ -75,6 +76,28 @@ error[CONFIG_INVALID]: ${file} has 3 problems
 hint: \`polytap list\` shows the plugins and their options
 `,
 	);
+});
+
+interface Schema {
+	readonly properties?: Readonly<Record<string, Schema>>;
+	readonly items?: Schema;
+	readonly anyOf?: readonly Schema[];
+}
+
+/** Names of all options, those of mappings and of entries of lists included. */
+function optionNames({ properties = {}, items, anyOf = [] }: Schema): string[] {
+	const inner = [...Object.values(properties), ...(items === undefined ? [] : [items]), ...anyOf];
+	return [...Object.keys(properties), ...inner.flatMap(optionNames)];
+}
+
+test("list NAME shows every option of every built-in, however deep, and what it means", async (t) => {
+	const all: readonly { readonly name: string; readonly options: Schema | null }[] = JSON.parse(await list(null, true));
+	t.true(all.length > 10);
+	for (const { name, options } of all) {
+		const text = await list(name, false);
+		for (const option of optionNames(options ?? {}))
+			t.regex(text, new RegExp(`^ +(?:- )?${option}(?: \\([^\\n]*\\))?: \\S`, "m"), `${name}: ${option}`);
+	}
 });
 
 test("list names every plugin and its options", (t) => {
