@@ -6,11 +6,47 @@ import { BUILTINS } from "../../../core/app/builtins.js";
 import { Plugins } from "../../../core/app/plugins.js";
 import { configJsonSchema } from "../../../core/config/json-schema.js";
 import { loadConfig } from "../../../core/config/load.js";
+import type { PluginCatalog } from "../../../core/config/resolve.js";
 
-const FOLDER = new URL("../../../../deploy/", import.meta.url);
-const EXAMPLES = readdirSync(FOLDER).filter((name) => name.endsWith(".yaml"));
-const catalog = new Plugins(BUILTINS);
-const textOf = (name: string) => readFileSync(new URL(name, FOLDER), "utf8");
+const ROOT = new URL("../../../../", import.meta.url);
+const read = (name: string) => readFileSync(new URL(name, ROOT), "utf8");
+const DEPLOYED = readdirSync(new URL("deploy/", ROOT)).filter((name) => name.endsWith(".yaml"));
+const PAGES = readdirSync(new URL("docs/", ROOT), { recursive: true, encoding: "utf8" })
+	.filter((name) => name.endsWith(".md") && !name.startsWith("adr/"))
+	.map((name) => `docs/${name}`);
+
+/** What a page shows of a config; where it leaves out what every config has, that stands behind it. */
+function completed(text: string): string {
+	const has = (key: string) => new RegExp(`^${key}:`, "m").test(text);
+	return [
+		text,
+		...(has("version") ? [] : ["version: 1\n"]),
+		...(has("sources") ? [] : ["sources: { file: { type: pcap, files: [a.pcap] } }\n"]),
+		...(has("sinks") ? [] : ["sinks: { out: { type: blackhole } }\n"]),
+	].join("");
+}
+
+/** Texts of all configs that the repository shows, by where they are. */
+const TEXTS = new Map<string, string>();
+for (const name of DEPLOYED) TEXTS.set(`deploy/${name}`, read(`deploy/${name}`));
+for (const page of ["README.md", ...PAGES])
+	for (const [index, [, block = ""]] of [...read(page).matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].entries())
+		TEXTS.set(`${page}#${index + 1}`, completed(block));
+for (const document of parseAllDocuments(read("deploy/kubernetes/daemonset.yaml"))) {
+	const { kind, data } = document.toJS() as { readonly kind: string; readonly data?: Record<string, string> };
+	if (kind === "ConfigMap") TEXTS.set("deploy/kubernetes/daemonset.yaml", String(data?.["polytap.yaml"]));
+}
+
+const EXAMPLES = [...TEXTS.keys()];
+const builtins = new Plugins(BUILTINS);
+/** The built-ins alone: modules that pages name in `plugins` are nowhere. */
+const catalog: PluginCatalog = {
+	sourceTypes: () => builtins.sourceTypes(),
+	sinkTypes: () => builtins.sinkTypes(),
+	source: (type) => builtins.source(type),
+	sink: (type) => builtins.sink(type),
+};
+const textOf = (name: string) => TEXTS.get(name)!;
 const world = (file: string) => ({
 	file,
 	folder: "/",
@@ -29,14 +65,12 @@ for (const name of EXAMPLES)
 		t.true(validate(plain), JSON.stringify(validate.errors));
 	});
 
-test("the config inside the Kubernetes manifest is one", async (t) => {
-	const name = "kubernetes/daemonset.yaml";
-	const documents = parseAllDocuments(textOf(name)).map((document) => document.toJS());
-	const text: unknown = documents.find(({ kind }) => kind === "ConfigMap")?.data?.["polytap.yaml"];
-	t.is(typeof text, "string");
-	const { config, errors } = await loadConfig(String(text), catalog, world(name));
-	t.deepEqual(errors, []);
-	t.truthy(config);
+test("there is a config for each use, and one on every page that explains a part of it", (t) => {
+	for (const name of ["capture-file", "development", "node", "redaction", "sidecar", "spool"])
+		t.true(TEXTS.has(`deploy/${name}.yaml`), name);
+	for (const name of ["configuration", "delivery", "plugins", "recording", "redaction", "routing"])
+		t.true(TEXTS.has(`docs/${name}.md#1`), name);
+	t.true(TEXTS.has("deploy/kubernetes/daemonset.yaml"));
 });
 
 test("the JSON Schema refuses what the config refuses", async (t) => {
@@ -169,6 +203,6 @@ test("500 single mutations of the examples: a problem on that line, or another c
 		for (const path of differences(inFileForm(config), inFileForm(original.config!)))
 			t.true(path === at || path.startsWith(`${at}.`) || at === "", `${what}: differs at ${path}`);
 	}
-	t.log(`${refused} refused, ${valid} valid`);
+	t.log(`${EXAMPLES.length} examples: ${refused} mutations refused, ${valid} valid`);
 	t.true(refused > 300);
 });

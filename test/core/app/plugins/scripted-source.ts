@@ -1,4 +1,5 @@
 /** A live source that makes its own traffic: one connection for each exchange, over a host that outlives workers. */
+import { existsSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { type CaptureEvent, PolytapError, type SourcePlugin, z } from "../../../../core/index.js";
 
@@ -9,6 +10,9 @@ const config = z.strictObject({
 	say: z.record(z.string(), z.string()).default({}),
 	/** After that many it goes on to wait for its signal instead of ending. */
 	wait: z.boolean().default(false),
+	/** Before this number it waits until there is a file of that name. */
+	hold_at: z.int().default(-1),
+	hold_until: z.string().default(""),
 	fail: z.enum(["no", "host", "open", "batches"]).default("no"),
 });
 
@@ -45,6 +49,10 @@ const scripted: SourcePlugin<Config> = {
 						if (!options.wait) return;
 						await delay(5, undefined, { signal }).catch(() => undefined);
 						continue;
+					}
+					while (number === options.hold_at && !existsSync(options.hold_until) && !signal.aborted) {
+						await delay(5);
+						yield [];
 					}
 					made++;
 					yield connection(number, options.say[number] ?? "hello");
