@@ -2,7 +2,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type CaptureEvent, MessageHead, type ParserPlugin, type SourcePlugin, z } from "../../../core/index.js";
 
-const config = z.strictObject({ per_second: z.int(), turn_ms: z.int().default(10) });
+const config = z.strictObject({
+	per_second: z.int(),
+	turn_ms: z.int().default(10),
+	/** Number of the first connection, and of the one that hangs the parser. */
+	from: z.int().default(0),
+	loop_at: z.int().default(-1),
+});
 
 const source: SourcePlugin<z.output<typeof config>> = {
 	api: 0,
@@ -10,16 +16,29 @@ const source: SourcePlugin<z.output<typeof config>> = {
 	type: "rate",
 	summary: "For tests.",
 	config,
-	create: ({ per_second, turn_ms }) => {
+	// numbers go on where a worker that hung had come to
+	host: ({ from }) => ({
+		open: async () => {
+			const next = new SharedArrayBuffer(4);
+			new Int32Array(next)[0] = from;
+			return next;
+		},
+		close: async () => {},
+	}),
+	create: ({ per_second, turn_ms, loop_at }, { host }) => {
 		let made = 0;
 		return {
 			open: async () => {},
 			batches: async function* (signal) {
+				const next = new Int32Array(host as SharedArrayBuffer);
 				const started = performance.now();
 				while (!signal.aborted) {
 					const due = Math.floor(((performance.now() - started) * per_second) / 1000);
 					const batch: CaptureEvent[] = [];
-					for (; made < due; made++) batch.push(...connection(made, `?${made}\n`, Date.now() * 1000));
+					for (; made < due; made++) {
+						const number = Atomics.add(next, 0, 1);
+						batch.push(...connection(number, number === loop_at ? LOOP : `?${number}\n`, Date.now() * 1000));
+					}
 					yield batch;
 					await delay(turn_ms);
 				}
@@ -29,6 +48,9 @@ const source: SourcePlugin<z.output<typeof config>> = {
 		};
 	},
 };
+
+/** A parser that is told so never comes back. */
+const LOOP = "?loop\n";
 
 /** The same text each way. */
 export function connection(number: number, text: string, tsUs: number): CaptureEvent[] {
@@ -66,6 +88,7 @@ const parser: ParserPlugin = {
 		data(_dir, bytes, out) {
 			const end = bytes.indexOf(0x0a);
 			if (end < 0) return 0;
+			while (end === LOOP.length - 1 && bytes[1] === 0x6c) {}
 			const message = out.begin(0);
 			message.head(new MessageHead(String.fromCharCode(...bytes.subarray(1, end)), {}, []));
 			message.finish(end + 1, "ok");
