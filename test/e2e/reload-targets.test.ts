@@ -150,7 +150,8 @@ live("other targets take effect at the next call of open and new connections ali
 		t.regex(run.program.stderr, /^reload: applied: .*sources\.node\.targets/m);
 		t.notRegex(run.program.stderr, /not applied/);
 		t.is(totals.worker.restarts, 0);
-		t.deepEqual(totals.bytes.lost, {});
+		// what passed on an open connection while it was no target is a hole of known size
+		t.deepEqual(Object.keys(totals.bytes.lost), ["missed"]);
 	}),
 );
 
