@@ -110,6 +110,12 @@ export class ConfigDocument {
 			return null;
 		}
 		for (const error of [...document.errors, ...document.warnings]) {
+			const variable = variableAt(text, error.pos[0]);
+			if (variable !== null) {
+				this.errors.push(this.at(error.pos[0] - 1, bareVariable(variable)));
+				// what the parser makes of the rest of it is no help
+				break;
+			}
 			const message = error.code === "DUPLICATE_KEY" ? "this key is there twice" : firstLine(error.message);
 			this.errors.push(this.at(error.pos[0], message));
 		}
@@ -141,6 +147,17 @@ function tooDeep(text: string): number {
 	const dashes = new RegExp(`^[ ]*(?:[-?:] +){${MOST_NESTED + 1}}`, "m").exec(text);
 	const indented = /^ {2000,}/m.exec(text);
 	return dashes?.index ?? indented?.index ?? -1;
+}
+
+/** The reference whose brace is what YAML stumbled over, or null. */
+function variableAt(text: string, brace: number): string | null {
+	const reference = /\$\{[^}\n]*\}/y;
+	reference.lastIndex = Math.max(0, brace - 1);
+	return text[brace] === "{" ? (reference.exec(text)?.[0] ?? null) : null;
+}
+
+function bareVariable(reference: string): string {
+	return `inside of […] and {…} YAML wants quotes around a variable: "${reference}", which is text then; write lists of numbers line by line: - ${reference}`;
 }
 
 function lineOf(text: string, offset: number): { line: number; column: number } {

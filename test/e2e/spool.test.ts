@@ -140,12 +140,12 @@ test.serial("an endpoint that refuses, then is gone, then is back: everything ar
 		const running = await run(scope, { folder: await scope.folder(), url: endpoint.url });
 		await running.until(() => endpoint.received.length > RATE);
 		endpoint.status = 503;
-		await pause(3_000);
+		await pause(2_000);
 		const taken = endpoint.received.length;
 		await endpoint.down();
-		await pause(5_000);
+		await pause(3_000);
 		t.is(endpoint.received.length, taken);
-		t.true((await running.metric("polytap_sink_spooled_total")) > 5 * RATE, "it went to the disk");
+		t.true((await running.metric("polytap_sink_spooled_total")) > 3 * RATE, "it went to the disk");
 		endpoint.status = 200;
 		await endpoint.up();
 		await running.until(() => running.isThrough());
@@ -155,7 +155,7 @@ test.serial("an endpoint that refuses, then is gone, then is back: everything ar
 		t.is(endpoint.received.length, made, "each once");
 		t.is(unique(endpoint.received), made, "and all of them");
 		t.is(outOfOrder(endpoint.received), 0);
-		t.true(made > 8 * RATE);
+		t.true(made > 5 * RATE);
 		t.log(
 			`${made} made, ${endpoint.received.length} received, ${endpoint.received.length - unique(endpoint.received)} twice`,
 		);
@@ -202,9 +202,9 @@ test.serial(
 			/** Numbers that were acknowledged before each kill. */
 			const ranges: (readonly [number, number])[] = [];
 			let from = 0;
-			const rounds = 4;
+			const rounds = 3;
 			for (let round = 0; round <= rounds; round++) {
-				endpoint.status = round % 2 === 0 ? 200 : 503;
+				endpoint.status = round % 2 === 1 ? 200 : 503;
 				const running = await run(scope, {
 					folder,
 					url: endpoint.url,
@@ -219,7 +219,7 @@ test.serial(
 				}
 				let isOver = false;
 				const told = acknowledged(running, () => isOver);
-				await pause(2_000);
+				await pause(1_500);
 				running.program.kill("SIGKILL");
 				isOver = true;
 				const least = from + (await told);

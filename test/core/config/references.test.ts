@@ -90,6 +90,20 @@ sinks:
 		]);
 });
 
+test("a variable without quotes inside of brackets is told how to be written, once, at its place", async (t) => {
+	const problem = (reference: string) =>
+		`inside of […] and {…} YAML wants quotes around a variable: "${reference}", which is text then; write lists of numbers line by line: - ${reference}`;
+	for (const [line, column, reference] of [
+		["ports: [${PORT}]", 13, "${PORT}"],
+		["ports: [1, ${PORT:-80}, 3]", 16, "${PORT:-80}"],
+		["more: { port: ${PORT} }", 19, "${PORT}"],
+		["more: { ports: [${PORT}], on: true }", 21, "${PORT}"],
+	] as const)
+		t.deepEqual(await errorsOf({ "/etc/main.yaml": `version: 1\nsources:\n  a:\n    type: tap\n    ${line}\n` }), [
+			`main.yaml:5:${column}: ${problem(reference)}`,
+		]);
+});
+
 test("what cannot be replaced has its place; values out of variables and files are never shown", async (t) => {
 	const files = {
 		"/etc/main.yaml": `${SOURCES}sinks:
