@@ -6,14 +6,7 @@ import { stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Engine } from "../core/engine/engine.js";
-import {
-	type BytesEvent,
-	type CaptureEvent,
-	type Exchange,
-	type Sink,
-	writeJson,
-	writeProtobuf,
-} from "../core/index.js";
+import { type BytesEvent, type Exchange, type Sink, writeJson, writeProtobuf } from "../core/index.js";
 import { headerOf } from "../core/recording/header.js";
 import { Recorder } from "../core/recording/recorder.js";
 import http1 from "../parsers/http1/index.js";
@@ -27,10 +20,10 @@ import { main, readOptions } from "./harness/options.js";
 import { publish, REPORTS } from "./harness/report.js";
 import { interleave } from "./harness/rounds.js";
 import { showSpread, spreadOf } from "./harness/stats.js";
+import { feed, NGINX, opened, release, talk } from "./harness/synthetic.js";
 
 const options = readOptions({ exchanges: 60_000, rounds: 7, dir: tmpdir(), only: "", reports: REPORTS });
 const BATCH = 512;
-const OPENED_US = 1e15;
 
 interface Traffic {
 	readonly name: string;
@@ -41,47 +34,14 @@ interface Traffic {
 type Kind = "same" | "new";
 
 function traffic(name: string, kind: Kind, body: Buffer, exchanges: number): Traffic {
-	const at: [number, number] = [0, 0];
-	const events = Array.from({ length: 2 * exchanges }, (_, i): BytesEvent => {
-		const dir = i % 2 === 0 ? 0 : 1;
-		const path = kind === "same" ? "/small" : `/orders/${i}?page=${i}`;
-		const head =
-			dir === 0
-				? `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n`
-				: `HTTP/1.1 200 OK\r\nServer: bench\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\nConnection: keep-alive\r\n\r\n`;
-		const data = new Uint8Array(Buffer.concat(dir === 0 ? [Buffer.from(head)] : [Buffer.from(head), body]));
-		const offset = at[dir];
-		at[dir] += data.length;
-		return { kind: "bytes", conn: 1, dir, offset, tsUs: OPENED_US + i * 10, data };
-	});
-	return { name, exchanges, events };
+	const response = `HTTP/1.1 200 OK\r\nServer: bench\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\nConnection: keep-alive\r\n\r\n`;
+	const said = (dir: 0 | 1, number: number): Uint8Array => {
+		const path = kind === "same" ? "/small" : `/orders/${number}?page=${number}`;
+		const request = `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n`;
+		return new Uint8Array(dir === 0 ? Buffer.from(request) : Buffer.concat([Buffer.from(response), body]));
+	};
+	return { name, exchanges, events: talk(exchanges, said) };
 }
-
-const OPEN: CaptureEvent = {
-	kind: "open",
-	conn: 1,
-	tsUs: OPENED_US,
-	transport: "tcp",
-	client: { address: "127.0.0.1", port: 50_000 },
-	server: { address: "127.0.0.1", port: 8080 },
-	role: "server",
-	roleKnown: true,
-	bases: [1000, 2000],
-	fromStart: true,
-	netns: 1,
-	process: {
-		pid: 4711,
-		name: "nginx",
-		executable: "/usr/sbin/nginx",
-		cgroup: "/system.slice/nginx.service",
-		container: null,
-		pod: null,
-	},
-	layer: "transport",
-	lower: null,
-};
-
-type Releasable = Exchange & { release(): void };
 
 interface Way {
 	readonly name: string;
@@ -187,7 +147,7 @@ async function measure(kind: Traffic, way: Way, path: string): Promise<Sample> {
 			return;
 		}
 		if (write !== undefined) bytes += write(exchange, out);
-		(exchange as Releasable).release();
+		release(exchange);
 	};
 	const engine = new Engine({}, [http1], emit, (_, error) => {
 		throw error;
@@ -204,17 +164,16 @@ async function measure(kind: Traffic, way: Way, path: string): Promise<Sample> {
 			: null;
 	await sink?.open(signal);
 	await recorder?.open();
-	engine.ingest(source, [OPEN], OPENED_US);
+	await feed(engine, source, [opened(1, NGINX)]);
 	const flying = new Set<Promise<void>>();
 	const started = performance.now();
-	for (let i = 0; i < kind.events.length; i += BATCH) {
-		engine.ingest(source, kind.events.slice(i, i + BATCH), OPENED_US + i * 10);
+	await feed(engine, source, kind.events, async () => {
 		if (recorder?.isBehind === true) await recorder.settled();
-		if (sink === null || waiting.length < BATCH) continue;
+		if (sink === null || waiting.length < BATCH) return;
 		if (flying.size >= sink.maxInFlight) await Promise.race(flying);
 		fly(sink, waiting);
 		waiting = [];
-	}
+	});
 	if (sink !== null) fly(sink, waiting);
 	await Promise.all(flying);
 	await recorder?.close();
@@ -226,7 +185,7 @@ async function measure(kind: Traffic, way: Way, path: string): Promise<Sample> {
 
 	function fly(to: Sink, batch: readonly Exchange[]): void {
 		const writing = to.write(batch, signal).then(() => {
-			for (const exchange of batch) (exchange as Releasable).release();
+			for (const exchange of batch) release(exchange);
 			flying.delete(writing);
 		});
 		flying.add(writing);

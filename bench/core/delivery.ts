@@ -1,77 +1,30 @@
 /**
  * What delivery costs for one small exchange on its way to a sink that writes JSON and takes all at once, without a spool,
- * with one that is not needed, and with one that everything goes through. Interleaved rounds, medians:
- * `node dist/bench/core/delivery.js [--rounds 9] [--exchanges 60000] [--reports FOLDER]`.
+ * with one that is not needed, and with one that everything goes through:
+ * `node dist/bench/core/delivery.js [--rounds 9] [--exchanges 60000] [--dir /tmp]`.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, loadavg, tmpdir } from "node:os";
+
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { Delivery } from "../../core/delivery/delivery.js";
 import { Engine } from "../../core/engine/engine.js";
-import { type BytesEvent, MessageHead, type ParserPlugin, type Sink, writeJson } from "../../core/index.js";
+import { type BytesEvent, type Sink, writeJson } from "../../core/index.js";
+import { REPOSITORY } from "../../test/e2e/support/polytap.js";
+import { withScope } from "../../test/e2e/support/scope.js";
+import { describeMachine } from "../harness/machine.js";
+import { main, readOptions } from "../harness/options.js";
+import { publish, REPORTS } from "../harness/report.js";
+import { interleave } from "../harness/rounds.js";
+import { showSpread, spreadOf } from "../harness/stats.js";
+import { chunkParser, opened, SYNTHETIC_US } from "../harness/synthetic.js";
 
-const { values } = parseArgs({
-	options: {
-		rounds: { type: "string", default: "9" },
-		exchanges: { type: "string", default: "60000" },
-		reports: { type: "string" },
-	},
-});
-const ROUNDS = Number(values.rounds);
-const EXCHANGES = Number(values.exchanges);
+const options = readOptions({ rounds: 9, exchanges: 60_000, dir: tmpdir(), only: "", reports: REPORTS });
 const CONNECTIONS = 32;
 const BATCH = 512;
 const BODY_BYTES = 96;
-
-const requestHead = new MessageHead("GET /", { "http.request.method": "GET", "url.path": "/" }, [
-	["Host", "127.0.0.1:8080"],
-]);
-const responseHead = new MessageHead("200", { "http.response.status_code": 200 }, [
-	["Server", "nginx/1.22.1"],
-	["Content-Type", "application/octet-stream"],
-	["Content-Length", String(BODY_BYTES)],
-]);
-
-const chunks: ParserPlugin = {
-	api: 0,
-	kind: "parser",
-	protocol: "http/1.1",
-	summary: "one message a chunk",
-	readsOnly: true,
-	detect: () => "yes",
-	create: () => ({
-		data(dir, bytes, out) {
-			const message = out.begin(0);
-			message.head(dir === 0 ? requestHead : responseHead);
-			if (dir === 1) message.body(bytes, 0, bytes.length);
-			message.finish(bytes.length, "ok");
-			return bytes.length;
-		},
-		gap: () => false,
-		resync: () => ({ skip: 0 }),
-		end: () => {},
-	}),
-};
-
-const out = Buffer.allocUnsafeSlow(1 << 22);
-let written = 0;
-
-const sinkOf = (maxInFlight: number, keepsOrder: boolean): Sink => ({
-	maxInFlight,
-	...(keepsOrder ? { keepsOrder: true as const } : {}),
-	open: async () => {},
-	close: async () => {},
-	write: async (batch) => {
-		let at = 0;
-		for (const exchange of batch) {
-			at = writeJson(exchange, out, at);
-			if (at < 0) throw new Error("too large");
-			written++;
-		}
-	},
-});
+/** More than this do not wait: a source would let them, as long as it has room. */
+const MOST_WAITING = 16_384;
 
 interface Way {
 	readonly name: string;
@@ -89,12 +42,40 @@ const WAYS: readonly Way[] = [
 	{ name: "everything through the spool, each block synced", spool: "always", lanes: 1, syncMs: 0 },
 ];
 
-/** Microseconds an exchange, from the engine to the sink. */
-async function run({ spool: kind, lanes, syncMs }: Way): Promise<number> {
-	const folder = mkdtempSync(join(tmpdir(), "polytap-bench-"));
-	const fail = (what: string) => (_: string, detail: unknown) => {
+const out = Buffer.allocUnsafeSlow(1 << 22);
+
+class CountingSink implements Sink {
+	written = 0;
+	readonly maxInFlight: number;
+	readonly keepsOrder?: true;
+
+	constructor(lanes: number) {
+		this.maxInFlight = lanes;
+		if (lanes === 1) this.keepsOrder = true;
+	}
+
+	async open(): Promise<void> {}
+
+	async close(): Promise<void> {}
+
+	async write(batch: Parameters<Sink["write"]>[0]): Promise<void> {
+		let at = 0;
+		for (const exchange of batch) {
+			at = writeJson(exchange, out, at);
+			if (at < 0) throw new Error("too large");
+			this.written++;
+		}
+	}
+}
+
+function fail(what: string): (_: string, detail: unknown) => never {
+	return (_, detail) => {
 		throw new Error(`${what}: ${String(detail)}`);
 	};
+}
+
+/** Microseconds an exchange, from the engine to the sink. */
+async function measure({ spool: kind, lanes, syncMs = 100 }: Way, path: string): Promise<number> {
 	const delivery = new Delivery({
 		queueFull: fail("queue full"),
 		writeFailed: fail("write failed"),
@@ -104,13 +85,9 @@ async function run({ spool: kind, lanes, syncMs }: Way): Promise<number> {
 	const spool =
 		kind === "none"
 			? null
-			: await delivery.openSpool("s", {
-					path: join(folder, "s"),
-					maxBytes: 2 ** 32,
-					syncMs: syncMs ?? 100,
-					whenFull: "drop_newest",
-				});
-	const options = {
+			: await delivery.openSpool("s", { path, maxBytes: 2 ** 32, syncMs, whenFull: "drop_newest" });
+	const sink = new CountingSink(lanes);
+	const outlet = {
 		maxExchanges: 65_536,
 		maxBytes: 2 ** 28,
 		whenFull: "drop_newest" as const,
@@ -123,35 +100,12 @@ async function run({ spool: kind, lanes, syncMs }: Way): Promise<number> {
 		retryMaxMs: 30_000,
 		spoolAlways: kind === "always",
 	};
-	delivery.add("s", sinkOf(lanes, lanes === 1), options, null, spool);
-	const engine = new Engine({ maxHeldBytes: 2 ** 30 }, [chunks], delivery.emit);
+	delivery.add("s", sink, outlet, null, spool);
+	const engine = new Engine({ maxHeldBytes: 2 ** 30 }, [chunkParser(0)], delivery.emit);
 	const source = engine.addSource("bench", "bench");
-	for (let conn = 0; conn < CONNECTIONS; conn++)
-		engine.ingest(
-			source,
-			[
-				{
-					kind: "open",
-					conn,
-					tsUs: 0,
-					transport: "tcp",
-					client: { address: "127.0.0.1", port: 40_000 + conn },
-					server: { address: "127.0.0.1", port: 8080 },
-					role: "server",
-					roleKnown: true,
-					bases: [conn, conn],
-					fromStart: true,
-					netns: 1,
-					process: null,
-					layer: "transport",
-					lower: null,
-				},
-			],
-			0,
-		);
-	written = 0;
+	for (let conn = 0; conn < CONNECTIONS; conn++) engine.ingest(source, [opened(conn)], 0);
 	const data = new Uint8Array(BODY_BYTES).fill(0x78);
-	let nowUs = 1_700_000_000_000_000;
+	let nowUs = SYNTHETIC_US;
 	const started = performance.now();
 	let tickedMs = started;
 	const tick = () => {
@@ -159,67 +113,72 @@ async function run({ spool: kind, lanes, syncMs }: Way): Promise<number> {
 		tickedMs = performance.now();
 		delivery.tick(tickedMs);
 	};
-	for (let done = 0; done < EXCHANGES; done += BATCH / 2) {
+	const waitFor = async (is: () => boolean) => {
+		while (!is()) {
+			await turn();
+			tick();
+		}
+	};
+	for (let done = 0; done < options.exchanges; done += BATCH / 2) {
 		const batch: BytesEvent[] = [];
 		for (let i = 0; i < BATCH; i++) {
 			const number = done + (i >> 1);
-			const conn = number % CONNECTIONS;
 			const offset = Math.floor(number / CONNECTIONS) * BODY_BYTES;
-			batch.push({ kind: "bytes", conn, dir: (i & 1) as 0 | 1, offset, tsUs: nowUs++, data });
+			batch.push({ kind: "bytes", conn: number % CONNECTIONS, dir: (i & 1) as 0 | 1, offset, tsUs: nowUs++, data });
 		}
 		engine.ingest(source, batch, nowUs);
 		tick();
 		if (delivery.behind) await delivery.breathe();
-		// as a source with room would
-		while ((delivery.counters().s?.waiting ?? 0) > 16_384) {
-			await turn();
-			tick();
-		}
+		await waitFor(() => (delivery.counters().s?.waiting ?? 0) <= MOST_WAITING);
 	}
 	const made = engine.totals.exchanges;
-	while (written < made) {
-		await turn();
-		tick();
-	}
+	await waitFor(() => sink.written >= made);
 	const us = ((performance.now() - started) * 1000) / made;
 	await delivery.flush(10_000);
-	rmSync(folder, { recursive: true });
 	return us;
 }
 
-const samples = new Map<string, number[]>(WAYS.map(({ name }) => [name, []]));
-const loadBefore = loadavg()[0]!;
-for (let round = -1; round < ROUNDS; round++)
-	for (const way of WAYS) {
-		const us = await run(way);
-		// the first round is for practice
-		if (round >= 0) samples.get(way.name)!.push(us);
-	}
-const rows = [...samples].map(([name, all]) => {
-	const sorted = [...all].sort((a, b) => a - b);
-	return { name, median: sorted[sorted.length >> 1]!, least: sorted[0]!, most: sorted.at(-1)! };
-});
-const base = rows[0]!.median;
-const table = [
-	"| | µs an exchange, median (least to most) | exchanges/s | against memory |",
-	"|---|---|---|---|",
-	...rows.map(
-		({ name, median, least, most }) =>
-			`| ${name} | ${median.toFixed(2)} (${least.toFixed(2)} to ${most.toFixed(2)}) | ${Math.round(1e6 / median).toLocaleString("en-US")} | ${(median / base).toFixed(2)} |`,
-	),
-].join("\n");
-const page = `# Delivery: memory and spool
-
-Engine, delivery and JSON writer in one thread, small exchanges (96 bytes of body) of ${CONNECTIONS} connections; the sink writes JSON into memory. ${ROUNDS} interleaved rounds of ${EXCHANGES.toLocaleString("en-US")}
-exchanges. ${cpus().length} processors (${cpus()[0]?.model.trim() ?? "unknown"}), Node.js ${process.version}, load average before: ${loadBefore.toFixed(2)}.
-
-${table}
-`;
-process.stdout.write(page);
-if (values.reports !== undefined) {
-	writeFileSync(join(values.reports, "delivery.md"), page);
-	writeFileSync(
-		join(values.reports, "delivery.json"),
-		`${JSON.stringify({ rounds: ROUNDS, exchanges: EXCHANGES, samples: Object.fromEntries(samples) }, null, "\t")}\n`,
-	);
-}
+await main(() =>
+	withScope(async (scope) => {
+		const machine = describeMachine(REPOSITORY);
+		const folder = await scope.folder(options.dir);
+		const ways = WAYS.filter(({ name }) => name.includes(options.only));
+		let count = 0;
+		const run = (way: Way) => measure(way, join(folder, `${count++}`));
+		// once for practice
+		for (const way of ways) await run(way);
+		const samples = await interleave(ways, options.rounds, run);
+		const base = spreadOf(samples.get(ways[0]!.name) ?? [])?.median ?? Number.NaN;
+		publish(
+			{
+				name: "delivery",
+				title: "Delivery: memory and spool",
+				machine,
+				command: `node dist/bench/core/delivery.js --rounds ${options.rounds} --exchanges ${options.exchanges}`,
+				method: [
+					`Engine, delivery and JSON writer in one thread, small exchanges (${BODY_BYTES} bytes of body) of ${CONNECTIONS} connections; the parser costs nothing, the sink writes JSON into memory.`,
+					"The source waits while more than 16,384 exchanges wait. Time until the last is written. The spool syncs after 100 ms, or each block.",
+					"Median (min–max) of the rounds, all rows interleaved.",
+				],
+				tables: [
+					{
+						title: "From the engine to the sink",
+						head: ["row", "µs an exchange", "exchanges/s", "against memory"],
+						rows: ways.map(({ name }) => {
+							const all = samples.get(name) ?? [];
+							const spread = spreadOf(all);
+							return [
+								name,
+								showSpread(spread, 2),
+								showSpread(spreadOf(all.map((us) => 1e6 / us)), 0),
+								((spread?.median ?? Number.NaN) / base).toFixed(2),
+							];
+						}),
+					},
+				],
+				data: { options, samples: Object.fromEntries(samples) },
+			},
+			options.reports,
+		);
+	}),
+);
