@@ -9,7 +9,7 @@ import { HeaderBlock, MessageHead } from "../plugin.js";
 import { Bodies, type MediaFacts, mediaFacts } from "./bodies.js";
 import { compileRules, type Rules } from "./rules.js";
 import type { RedactRule } from "./schema.js";
-import { Strings, withoutSecrets } from "./strings.js";
+import { Strings } from "./strings.js";
 
 /** Flag of a record of whose payload a piece was replaced; a payload that was removed says so by its gap. */
 const CHANGED_FLAG = "redacted-body";
@@ -87,7 +87,7 @@ export class Redactor {
 		const block = this.#block(head.block);
 		const secrets: string[] = [];
 		const attributes = this.#strings.attributes(head.attributes, secrets);
-		const summary = withoutSecrets(this.#strings.text(head.summary), secrets);
+		const summary = this.#strings.summary(head.summary, head.attributes, secrets);
 		const isSame = block === head.block && attributes === head.attributes && summary === head.summary;
 		const shown = isSame ? head : new MessageHead(summary, attributes, block);
 		head.redacted = { by: this, head: shown };
@@ -160,8 +160,8 @@ export class Redactor {
 			durationUs: x.durationUs,
 			outcome: x.outcome,
 			summary: {
-				operation: withoutSecrets(this.#strings.text(operation), secrets),
-				result: withoutSecrets(this.#strings.text(result), secrets),
+				operation: this.#strings.summary(operation, x.request?.attributes ?? {}, secrets),
+				result: this.#strings.summary(result, x.response?.attributes ?? {}, secrets),
 			},
 			connection: x.connection,
 			request,

@@ -1,5 +1,6 @@
 /** Secrets in the short texts of a record: summary, header values, attributes, annotations, flags. */
 import type { Attributes, AttributeValue, HeaderList } from "../exchange.js";
+import { isCut, withoutCutWords, withoutSecrets } from "./cuts.js";
 import { findInJson } from "./json-text.js";
 import { type Range, REDACTED, replaceRanges } from "./ranges.js";
 import type { Rules } from "./rules.js";
@@ -8,6 +9,8 @@ import { decoded, findParameters, findUserinfo } from "./url-text.js";
 /** `http.request.header.cookie`, `rpc.grpc.request.metadata.authorization`: a header as OpenTelemetry names it. */
 const HEADER_ATTRIBUTE = /\.(?:header|trailer|metadata)\.(.+)$/;
 const QUERIES: ReadonlySet<string> = new Set(["url.query"]);
+/** Parsers cut them where they are long. */
+const STATEMENTS: ReadonlySet<string> = new Set(["db.query.text"]);
 
 export class Strings {
 	readonly #rules: Rules;
@@ -16,8 +19,8 @@ export class Strings {
 		this.#rules = rules;
 	}
 
-	/** `isQuery`: it is a query string from its beginning on. */
-	text(text: string, isQuery = false): string {
+	/** `isQuery`: it is a query string from its beginning on. `found` gets what was hidden in it. */
+	text(text: string, isQuery = false, found: string[] | null = null): string {
 		const { query, json, patterns, userinfo } = this.#rules;
 		const ranges: Range[] = [];
 		findParameters(text, query, isQuery, ranges);
@@ -28,6 +31,7 @@ export class Strings {
 			if (ranges.length === 0 && text.includes("%") && patterns.test(decoded(text))) return REDACTED;
 		}
 		if (json.count > 0 && (text[0] === "{" || text[0] === "[")) findInJson(text, json, patterns, ranges);
+		if (found !== null) for (const { from, to } of ranges) found.push(text.slice(from, to));
 		return replaceRanges(text, ranges);
 	}
 
@@ -46,13 +50,13 @@ export class Strings {
 		return out ?? list;
 	}
 
-	/** The same object where nothing is to be hidden in it. `secrets` gets the texts that were hidden by their name. */
+	/** The same object where nothing is to be hidden in it. `secrets` gets the texts that were hidden. */
 	attributes(attributes: Attributes, secrets: string[] | null = null): Attributes {
 		let out: Record<string, AttributeValue> | null = null;
 		for (const name in attributes) {
 			const value = attributes[name]!;
 			const isSecret = this.#isSecret(name);
-			const shown = isSecret ? REDACTED : this.#attribute(value, QUERIES.has(name));
+			const shown = isSecret ? REDACTED : this.#attribute(name, value, secrets);
 			if (shown === value) continue;
 			out ??= { ...attributes };
 			out[name] = shown;
@@ -69,22 +73,27 @@ export class Strings {
 		);
 	}
 
-	#attribute(value: AttributeValue, isQuery: boolean): AttributeValue {
-		if (typeof value === "string") return this.text(value, isQuery);
+	#attribute(name: string, value: AttributeValue, secrets: string[] | null): AttributeValue {
+		if (typeof value === "string") {
+			const shown = this.text(value, QUERIES.has(name), secrets);
+			return STATEMENTS.has(name) && this.#hasValueRules ? withoutCutWords(shown) : shown;
+		}
 		if (typeof value === "number") return this.#rules.patterns.test(String(value)) ? REDACTED : value;
 		if (typeof value === "boolean") return value;
 		const shown = value.map((one) => this.text(one));
 		return shown.some((one, index) => one !== value[index]) ? shown : value;
 	}
 
+	/** The summary of a message with these attributes, of which `secrets` were hidden. */
+	summary(summary: string, attributes: Attributes, secrets: readonly string[]): string {
+		const shown = withoutSecrets(this.text(summary), secrets);
+		const statement = attributes["db.query.text"];
+		// made of a statement that is not whole either
+		const isCutTwice = this.#hasValueRules && typeof statement === "string" && isCut(statement);
+		return isCutTwice ? withoutCutWords(shown) : shown;
+	}
+
 	get #hasValueRules(): boolean {
 		return this.#rules.patterns.count > 0;
 	}
-}
-
-/** For summaries: what was hidden elsewhere by its name is hidden here by its text. */
-export function withoutSecrets(text: string, secrets: readonly string[]): string {
-	let out = text;
-	for (const secret of secrets) if (secret.length > 0) out = out.replaceAll(secret, () => REDACTED);
-	return out;
 }
