@@ -51,14 +51,15 @@ export class Event {
 
 	/** It is over before byte `index`, after so many bytes. */
 	finish(index: number, bytes: number): void {
-		this.#tell(bytes);
+		this.#tell(bytes, "message");
 		this.#writer.finish(index, "ok");
 	}
 
 	/** It does not come to its end: it is lost in a hole, or the stream stopped. */
 	abandon(flag: string, bytes: number): void {
 		this.#writer.flag(flag);
-		this.#tell(bytes);
+		// its type may have been still to come
+		this.#tell(bytes, null);
 		this.#writer.abandon("aborted");
 	}
 
@@ -67,15 +68,16 @@ export class Event {
 		this.#writer.bodyGap(null);
 	}
 
-	#tell(bytes: number): void {
+	/** `usual`: the type where none was given. */
+	#tell(bytes: number, usual: string | null): void {
 		const { event = "", id, retry } = this.#fields;
-		const type = event === "" ? "message" : event;
-		const attributes: Record<string, AttributeValue> = { "sse.event.type": type };
+		const type = event === "" ? usual : event;
+		const attributes: Record<string, AttributeValue> = type === null ? {} : { "sse.event.type": type };
 		if (id !== undefined) attributes["sse.event.id"] = id;
 		if (retry !== undefined) attributes["sse.retry_ms"] = Number(retry);
-		if (!this.#hasData) this.#writer.flag("no-data");
+		if (!this.#hasData && usual !== null) this.#writer.flag("no-data");
 		if (this.#isCut) this.#writer.flag("fields-cut");
-		this.#writer.head(new MessageHead(type, attributes, []));
+		this.#writer.head(new MessageHead(type ?? "<unknown>", attributes, []));
 		this.#writer.wireBytes(bytes);
 	}
 }

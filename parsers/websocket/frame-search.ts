@@ -20,6 +20,8 @@ const FRONT_BITS = 24;
 const ANYWHERE_BITS = 40;
 /** How far frames are followed, and so how many bytes are kept for it. */
 const MAX_REACH = 1 << 18;
+/** So many frames in a row that say too little are none: each place costs no more than that. */
+const MAX_FRAMES = 64;
 const MAX_PAYLOAD = 0xffff_ffff;
 /** What of a text is looked at. */
 const SAMPLE_BYTES = 64;
@@ -39,8 +41,8 @@ export function framesAt(bytes: Uint8Array, at: number, dir: Direction, mayCompr
 	/** Whether a message is open: -1 nobody knows. */
 	let open = -1;
 	let before = -1;
-	for (let pos = at; ; ) {
-		if (pos - at > MAX_REACH) return NO;
+	for (let pos = at, frames = 0; ; frames++) {
+		if (pos - at > MAX_REACH || frames === MAX_FRAMES) return NO;
 		const there = bytes.length - pos;
 		if (there < 1) return at - pos - 2;
 		const first = bytes[pos]!;

@@ -14,12 +14,13 @@ import type { Exchange, ExchangeMessage } from "../../core/index.js";
 import { frame } from "../parsers/websocket/wire.js";
 import { bodyOf, idOf } from "./support/body.js";
 import { missing } from "./support/needs.js";
-import { captureConfig, startPolytap } from "./support/polytap.js";
+import { CLI, captureConfig, startPolytap } from "./support/polytap.js";
 import { accepts, freePort } from "./support/port.js";
-import { Program, pause } from "./support/program.js";
+import { Program, pause, runProgram } from "./support/program.js";
 import { type Scope, withScope } from "./support/scope.js";
+import { startTcpdump } from "./support/tcpdump.js";
 
-const why = missing("bpf", "nginx");
+const why = missing("bpf", "nginx", "tcpdump", "tshark");
 if (why !== null) createWriteStream("", { fd: 2 }).write(`SKIPPED websocket: ${why}\n`);
 const test: TestFn = anyTest;
 const live = why === null ? test.serial : test.serial.skip;
@@ -202,6 +203,80 @@ live("ws: close codes and reasons of both ends, and a connection that just ends"
 			"/none client -  ok",
 			"/none server -  ok",
 		]);
+	}),
+);
+
+/** Opcodes and texts of each end's messages, by its port, as tshark has them: fragments where the last one is. */
+async function byTshark(file: string, port: number): Promise<{ opcodes: string[]; texts: string[] }> {
+	const fields = ["tcp.srcport", "websocket.opcode", "websocket.payload.text"];
+	const args = [
+		"-n",
+		"-r",
+		file,
+		"-d",
+		`tcp.port==${port},http`,
+		"-Y",
+		"websocket",
+		"-T",
+		"fields",
+		"-E",
+		"aggregator=~",
+	];
+	const { stdout } = await runProgram("tshark", [...args, ...fields.flatMap((field) => ["-e", field])], 60_000);
+	const opcodes: string[] = [];
+	const texts: string[] = [];
+	for (const line of stdout.split("\n").filter((each) => each !== "")) {
+		const [from, codes = "", found = ""] = line.split("\t");
+		const side = Number(from) === port ? "<" : ">";
+		for (const code of codes.split("~")) opcodes.push(`${side} ${code}`);
+		for (const text of found.split("~")) if (text !== "") texts.push(`${side} ${text}`);
+	}
+	return { opcodes, texts };
+}
+
+live("tshark agrees on messages and decompressed texts of a packet capture", (t) =>
+	withScope(async (scope) => {
+		const { port } = await startServer(scope, { perMessageDeflate: { threshold: 0 } });
+		const file = join(await scope.folder(), "talk.pcap");
+		const tcpdump = await startTcpdump(scope, port, file);
+		const socket = new WebSocket(`ws://127.0.0.1:${port}/`, { perMessageDeflate: { threshold: 0 } });
+		let answers = 0;
+		socket.on("message", () => answers++);
+		await once(socket, "open");
+		let sent = 0;
+		for (let n = 0; n < 100; n++) {
+			socket.send(`message ${n}, ${"again and ".repeat(n % 40)}`);
+			sent++;
+			if (n % 7 === 0) {
+				socket.send(Buffer.from([1, 2, n]));
+				sent++;
+			}
+			while (answers < sent) await pause(1);
+		}
+		socket.close(1000, "done");
+		await once(socket, "close");
+		await tcpdump.stop();
+		const theirs = await byTshark(file, port);
+		const { stdout } = await runProgram(process.execPath, [CLI, "read", file], 60_000);
+		const records = stdout.split("\n").filter((line) => line !== "");
+		const ours = records
+			.map((line) => JSON.parse(line) as Exchange)
+			.filter(({ protocol, kind }) => protocol === "websocket" && kind === "message");
+		const codes: Readonly<Record<string, number>> = { text: 1, binary: 2, close: 8 };
+		for (const side of ["request", "response"] as const) {
+			const sign = side === "request" ? ">" : "<";
+			const messages = ours.filter((x) => x[side] !== null).map((x) => x[side]!);
+			t.deepEqual(
+				messages.map(({ attributes }) => `${sign} ${codes[String(attributes["websocket.opcode"])]}`),
+				theirs.opcodes.filter((each) => each.startsWith(sign)),
+			);
+			const texts = messages.filter(({ attributes }) => attributes["websocket.opcode"] === "text");
+			t.is(texts.length, 100);
+			t.deepEqual(
+				texts.map(({ body }) => `${sign} ${body.data}`),
+				theirs.texts.filter((each) => each.startsWith(sign)),
+			);
+		}
 	}),
 );
 

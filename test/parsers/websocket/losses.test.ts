@@ -174,6 +174,23 @@ test("noise after a hole is never a frame, and is looked at once", (t) => {
 	}
 });
 
+test("frames that say nothing, one behind the other without end, are looked at a bounded number of times", (t) => {
+	const next = randomNumbers(29);
+	const empty = Buffer.concat(
+		Array.from({ length: 50_000 }, () =>
+			frame("", { opcode: 0, fin: false, mask: [next() & 0xff, 1, next() & 0xff, 2] }),
+		),
+	);
+	const { h, at } = start(0);
+	const startMs = performance.now();
+	for (let from = 0; from < empty.length; from += 1000, at[0] += 1000)
+		h.bytes(0, at[0], empty.subarray(from, from + 1000));
+	h.close(at).pass(200_000);
+	// without a bound it takes minutes
+	t.true(performance.now() - startMs < 20_000);
+	t.deepEqual(messagesOf(h), []);
+});
+
 /** Behind a handshake and a hole. */
 function start(dir: 0 | 1): { h: Harness; at: [number, number] } {
 	const h = new Harness({}, parsers).open();
