@@ -39,6 +39,20 @@ redis-server redis-server
 redis-tools redis-cli
 openjdk-17-jdk-headless javac /usr/lib/jvm/*/bin/javac
 libasm-java /usr/share/java/asm-commons.jar
+libokhttp-java /usr/share/java/okhttp.jar
+libhttpclient-java /usr/share/java/httpclient.jar
+libhttpclient5-java /usr/share/java/httpclient5.jar
+libtomcat10-embed-java /usr/share/java/tomcat10-embed-core.jar
+libtomcat10-java /usr/share/java/tomcat10-annotations-api.jar
+libjetty9-java /usr/share/java/jetty9-http2-server.jar
+libnetty-java /usr/share/java/netty-codec-http.jar
+libnetty-tcnative-java /usr/share/java/netty-tcnative.jar
+libnetty-tcnative-jni /usr/lib/x86_64-linux-gnu/jni/libnetty-tcnative.so /usr/lib/aarch64-linux-gnu/jni/libnetty-tcnative.so
+libhikaricp-java /usr/share/java/HikariCP.jar
+libpostgresql-jdbc-java /usr/share/java/postgresql.jar
+libmariadb-java /usr/share/java/mariadb-java-client.jar
+libslf4j-java /usr/share/java/slf4j-nop.jar
+openssl openssl
 '
 
 is_there() {

@@ -14,6 +14,7 @@ import {
 	saidBy,
 	startJavaCapture,
 } from "./support/java.js";
+import { PASSWORD, startMariaDb } from "./support/mariadb.js";
 import { missing } from "./support/needs.js";
 import { postgresqlFolder, startPostgresql } from "./support/postgresql.js";
 import { runProgram } from "./support/program.js";
@@ -173,6 +174,39 @@ withDatabase(
 		}),
 );
 
+const MARIADB = jars("mariadb-java-client");
+const noMariaDb =
+	lacking ??
+	missing("openssl", "mariadbd", "mariadb-install-db") ??
+	MARIADB.filter((path) => !existsSync(path)).map((path) => `there is no ${path}`)[0] ??
+	null;
+if (noMariaDb !== null) say("MariaDB", noMariaDb);
+const withMariaDb = noMariaDb === null && jdk !== undefined ? test.serial : test.serial.skip;
+
+withMariaDb("MariaDB Connector/J over TLS, which begins in the middle of a connection: statements and rows", (t) =>
+	withScope(async (scope) => {
+		const { key, certificate } = await makeCertificate(await scope.folder());
+		const server = await startMariaDb(scope, [`--ssl-key=${key}`, `--ssl-cert=${certificate}`]);
+		const programs = await JavaPrograms.compile(scope, ["MariaDbClient.java"], MARIADB);
+		const capture = await startJavaCapture(scope);
+		const url = `jdbc:mariadb://127.0.0.1:${server.port}/shop?useSsl=true&trustServerCertificate=true`;
+		const stdout = await programs.run(jdk!, capture.listen, ["MariaDbClient", url, "app", PASSWORD]);
+		t.regex(stdout, /"what":"select","rows":3/);
+		const exchanges = await stopped(t, capture);
+		t.false(JSON.stringify(exchanges).includes(PASSWORD));
+		const texts = exchanges.map(({ request }) => String(request?.attributes["db.query.text"]));
+		t.is(texts.filter((text) => text.startsWith("insert into things")).length >= 3, true, texts.join("\n"));
+		const select = exchanges.find(({ request }) =>
+			String(request?.attributes["db.query.text"]).startsWith("select n, t from things"),
+		);
+		t.is(select?.protocol, "mysql");
+		t.is(select?.response?.body.completeness, "complete");
+		t.is(select?.connection.server.port, server.port);
+		for (const i of [0, 1, 2]) t.true(JSON.stringify(select?.response?.body.data).includes(`thing ${i}`));
+		t.is(select?.annotations["java.thread.name"], "main");
+	}),
+);
+
 async function stopped(t: ExecutionContext, capture: JavaCapture): Promise<Exchange[]> {
 	const { exchanges, totals } = await capture.stop();
 	t.like(totals.sources.jvm?.counters, { agent_hook_errors: 0, agent_dropped_events: 0, refused_params: 0 });
@@ -191,9 +225,7 @@ async function nativeFolder(programs: JavaPrograms): Promise<string> {
 }
 
 async function switchOnTls(cluster: Awaited<ReturnType<typeof startPostgresql>>): Promise<void> {
-	const [key, certificate] = [join(cluster.folder, "key.pem"), join(cluster.folder, "certificate.pem")];
-	const subject = ["-subj", "/CN=localhost", "-days", "2", "-nodes", "-newkey", "rsa:2048"];
-	await runProgram("openssl", ["req", "-x509", ...subject, "-keyout", key, "-out", certificate], 60_000);
+	const { key, certificate } = await makeCertificate(cluster.folder);
 	const { uid, gid } = await stat(cluster.folder);
 	await chown(key, uid, gid);
 	await chown(certificate, uid, gid);
@@ -201,4 +233,11 @@ async function switchOnTls(cluster: Awaited<ReturnType<typeof startPostgresql>>)
 	await cluster.ask(`alter system set ssl_cert_file = '${certificate}'`);
 	await cluster.ask("alter system set ssl = on");
 	await cluster.ask("select pg_reload_conf()");
+}
+
+async function makeCertificate(folder: string): Promise<{ key: string; certificate: string }> {
+	const [key, certificate] = [join(folder, "key.pem"), join(folder, "certificate.pem")];
+	const subject = ["-subj", "/CN=localhost", "-days", "2", "-nodes", "-newkey", "rsa:2048"];
+	await runProgram("openssl", ["req", "-x509", ...subject, "-keyout", key, "-out", certificate], 60_000);
+	return { key, certificate };
 }
