@@ -141,6 +141,19 @@ export interface AnnotateEvent {
 	readonly lowerRange?: readonly [from: number, to: number];
 }
 
+/**
+ * What became known of a connection after its open: who is at its ends, and what protects it. Null changes nothing. Only what
+ * the source knows; a guess is no fact. Records that are finished from here on have it.
+ */
+export interface IdentifyEvent {
+	readonly kind: "identify";
+	readonly conn: number;
+	readonly client: ProcessIdentity | null;
+	readonly server: ProcessIdentity | null;
+	/** Of a `plaintext` layer: the TLS that lies under it. */
+	readonly tls: import("./exchange.js").TlsFacts | null;
+}
+
 /** One direction ended at `finalOffset` (the offset after its last byte), or null where that is not known. */
 export interface EndEvent {
 	readonly kind: "end";
@@ -173,6 +186,7 @@ export type CaptureEvent =
 	| DatagramEvent
 	| ExchangeEvent
 	| AnnotateEvent
+	| IdentifyEvent
 	| EndEvent
 	| CloseEvent
 	| LossEvent;

@@ -3,6 +3,7 @@ import "reflect-metadata";
 import { basename } from "node:path";
 import { Container, type ServiceIdentifier } from "inversify";
 import type { Config } from "../config/schema.js";
+import { Correlation } from "../correlation/correlation.js";
 import { Delivery } from "../delivery/delivery.js";
 import type { OutletListener } from "../delivery/outlet.js";
 import { Engine, type EngineOptions } from "../engine/engine.js";
@@ -149,12 +150,15 @@ async function makeSources(
 	const found = await Promise.all(config.sources.map((entry) => findSource(plugins, entry)));
 	// so that no import stands between the first beat and the first answer
 	await Promise.all(config.sinks.map((entry) => findSink(plugins, entry)));
-	const makeEngine = (own: Partial<EngineOptions> = engineOptions(config.capture), known = parsers) =>
-		new Engine(own, known, delivery.emit, (parser, error) => {
+	const makeEngine = (own: Partial<EngineOptions> = engineOptions(config.capture), known = parsers) => {
+		const engine = new Engine(own, known, delivery.emit, (parser, error) => {
 			failures.set(parser.protocol, (failures.get(parser.protocol) ?? 0) + 1);
 			const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
 			board.for(parser.protocol).warn("PARSER_FAILED", `the parser threw: ${reason}`);
 		});
+		engine.stage = new Correlation(engine, delivery.emit);
+		return engine;
+	};
 	if (replay !== undefined) {
 		const name = basename(replay);
 		const source = new ReplaySource(replay, parsers, makeEngine, board.for(name));
@@ -171,7 +175,8 @@ async function makeSources(
 	if (config.sources.some((entry) => !entry.offline)) warmUp(parsers);
 	onLoaded?.();
 	return config.sources.map((entry, index): NamedSource => {
-		const engine = entry.offline ? makeEngine() : live;
+		// what was recorded elsewhere has its own time, and files that people make have sequence numbers of their own
+		const engine = entry.offline ? makeEngine({ ...engineOptions(config.capture), merge: "off" }) : live;
 		return {
 			name: entry.name,
 			type: entry.type,

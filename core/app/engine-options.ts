@@ -10,5 +10,7 @@ export function engineOptions(capture: CaptureOptions): Partial<EngineOptions> {
 		maxConnections: capture.max_connections,
 		connectionRecords: capture.connection_records,
 		maxHeldBytes: capture.max_held_bytes,
+		merge: capture.merge,
+		correlationWindowUs: capture.correlation_window_ms * 1000,
 	};
 }

@@ -26,6 +26,10 @@ export function eventProblem(event: unknown): string | null {
 			if (!isCount(event.toOffset)) return wrong(event, "toOffset");
 			if (!isObject(event.attributes)) return wrong(event, "attributes");
 			return event.dir === 0 || event.dir === 1 ? connProblem(event) : wrong(event, "dir");
+		case "identify":
+			for (const name of ["client", "server", "tls"])
+				if (event[name] !== null && !isObject(event[name])) return wrong(event, name);
+			return connProblem(event);
 		case "end":
 			if (event.finalOffset !== null && !isCount(event.finalOffset)) return wrong(event, "finalOffset");
 			return HOWS.has(event.how) ? directionProblem(event) : wrong(event, "how");

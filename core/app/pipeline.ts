@@ -162,7 +162,9 @@ export class Pipeline {
 		for (const { entry } of prepared.sinks) this.states.sinks.set(entry.name, "running");
 		if (change.redact !== null) this.parts.delivery.redactWith(Redactor.of(change.redact));
 		this.capture = change.capture;
-		for (const engine of this.engines()) engine.configure(engineOptions(this.capture));
+		const options = engineOptions(this.capture);
+		for (const { engine, offline } of this.parts.sources)
+			engine.configure(offline ? { ...options, merge: "off" } : options);
 	}
 
 	/** What was prepared is not wanted. */

@@ -23,6 +23,18 @@ export const captureSchema = z.strictObject({
 		.max(10_000)
 		.default(50)
 		.describe("How long bytes and exchanges wait for a second vantage, or for the half that was overtaken."),
+	merge: z
+		.enum(["off", "window", "late"])
+		.default("window")
+		.describe(
+			"One exchange that several sources saw: `window` waits and writes one record, `late` waits for nothing and marks repetitions, `off` writes each.",
+		),
+	correlation_window_ms: z
+		.int()
+		.min(1)
+		.max(10_000)
+		.default(200)
+		.describe("With `merge: window`: how long an exchange waits for the other sources of its connection."),
 	request_timeout_ms: z
 		.int()
 		.min(100)

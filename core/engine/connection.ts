@@ -1,5 +1,15 @@
-import type { AnnotateEvent, BytesEvent, Direction, EndEvent, Endpoint, GapEvent, OpenEvent } from "../events.js";
-import type { AttributeValue } from "../exchange.js";
+import type {
+	AnnotateEvent,
+	BytesEvent,
+	Direction,
+	EndEvent,
+	Endpoint,
+	GapEvent,
+	IdentifyEvent,
+	OpenEvent,
+	ProcessIdentity,
+} from "../events.js";
+import type { AttributeValue, TlsFacts } from "../exchange.js";
 import type { DetectHint } from "../plugin.js";
 import { Annotations } from "./annotations.js";
 import { CapturedExchange, type Sighting } from "./captured-exchange.js";
@@ -59,7 +69,16 @@ export class Connection implements ConversationOwner {
 		this.#fromStart = open.fromStart;
 		this.#openedUs = open.tsUs;
 		this.#lastUs = open.tsUs;
-		this.facts = new ConnectionFacts(open.transport, open.client, open.server, open.bases, null, null);
+		this.facts = new ConnectionFacts({
+			transport: open.transport,
+			client: open.client,
+			server: open.server,
+			bases: open.bases,
+			layer: open.layer,
+			netns: open.netns,
+			fromStart: open.fromStart,
+			group: null,
+		});
 		this.#conversation = new Conversation(engine, this);
 		const { lanes } = this.#conversation;
 		const startCause = open.role === "wire" && open.fromStart ? "missed" : "joined-late";
@@ -153,6 +172,16 @@ export class Connection implements ConversationOwner {
 		if (event.lowerRange !== undefined && this.#engine.options.joinsLayers)
 			(this.#carrier ??= new Carrier()).place(dir, event.toOffset, event.lowerRange);
 		(this.#annotations ??= new Annotations()).add(event, dir);
+	}
+
+	/** As the vantage calls its ends. */
+	identify({ isFlipped }: VantageState, { client, server, tls }: IdentifyEvent): void {
+		const { facts } = this;
+		this.#setFacts(
+			(isFlipped ? server : client) ?? facts.client.process,
+			(isFlipped ? client : server) ?? facts.server.process,
+			tls ?? facts.tls,
+		);
 	}
 
 	/** A vantage said its last word. The connection ends when all have, and every byte that was promised is here. */
@@ -346,7 +375,6 @@ export class Connection implements ConversationOwner {
 	}
 
 	#swap(): void {
-		const { client, server, transport } = this.facts;
 		this.bases = this.bases === null ? null : [this.bases[1], this.bases[0]];
 		this.streams = [this.streams[1], this.streams[0]];
 		this.#endHow.reverse();
@@ -354,28 +382,24 @@ export class Connection implements ConversationOwner {
 		for (const vantage of this.vantages) {
 			vantage.swap();
 		}
-		this.facts = new ConnectionFacts(transport, server, client, this.bases, server.process, client.process);
+		this.facts = this.facts.flipped();
 	}
 
 	#refreshFacts(): void {
-		const { transport, client, server, endpointsHash } = this.facts;
-		let { process: clientProcess } = client;
-		let { process: serverProcess } = server;
+		let clientProcess = this.facts.client.process;
+		let serverProcess = this.facts.server.process;
 		for (const { role, process, isFlipped } of this.vantages) {
 			if (process === null || (role !== "client" && role !== "server")) continue;
 			if ((role === "client") !== isFlipped) clientProcess = process;
 			else serverProcess = process;
 		}
-		if (clientProcess === client.process && serverProcess === server.process) return;
-		this.facts = new ConnectionFacts(
-			transport,
-			client,
-			server,
-			this.bases,
-			clientProcess,
-			serverProcess,
-			endpointsHash,
-		);
+		this.#setFacts(clientProcess, serverProcess, this.facts.tls);
+	}
+
+	#setFacts(clientProcess: ProcessIdentity | null, serverProcess: ProcessIdentity | null, tls: TlsFacts | null): void {
+		const { client, server, tls: tlsBefore } = this.facts;
+		if (clientProcess === client.process && serverProcess === server.process && tls === tlsBefore) return;
+		this.facts = this.facts.knowing(clientProcess, serverProcess, tls);
 	}
 
 	#emitRecord(conversation: Conversation): void {

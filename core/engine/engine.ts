@@ -2,12 +2,12 @@
 import type { CaptureEvent, Endpoint, OpenEvent, Vantage } from "../events.js";
 import type { Exchange } from "../exchange.js";
 import type { ParserPlugin } from "../plugin.js";
-import type { CapturedExchange } from "./captured-exchange.js";
 import { Connection, type ConnectionContext } from "./connection.js";
 import type { VantageFacts, VantagePiece } from "./facts.js";
 import { DEFAULT_ENGINE_OPTIONS, type EngineOptions } from "./options.js";
 import { ParserRegistry } from "./registry.js";
 import { SlabPool } from "./slab.js";
+import type { ExchangeStage } from "./stage.js";
 import type { EngineTap } from "./tap.js";
 import { add, EngineTotals } from "./totals.js";
 import type { VantageState } from "./vantage.js";
@@ -25,6 +25,7 @@ interface SourceState {
 	readonly vantages: Map<number, VantageState>;
 	readonly connections: Map<string, Connection>;
 	readonly pieces: Map<Vantage, VantagePiece>;
+	hasEnded: boolean;
 }
 
 export class Engine implements ConnectionContext {
@@ -35,6 +36,8 @@ export class Engine implements ConnectionContext {
 	nowUs = 0;
 	/** Who records what this engine is told. */
 	tap: EngineTap | null = null;
+	/** Who gets exchanges first; null: they are emitted at once. */
+	stage: ExchangeStage | null = null;
 	readonly #emit: (exchange: Exchange) => void;
 	readonly #sources: SourceState[] = [];
 	/** Connections for which time matters. */
@@ -44,6 +47,8 @@ export class Engine implements ConnectionContext {
 	#nextTickUs = 0;
 	#nextAgeUs = 0;
 	#openConnections = 0;
+	readonly #names: string[] = [];
+	#running = 0;
 
 	/**
 	 * `emit` is called for each finished exchange, synchronously; whoever gets it calls `release()` on it once, when the last
@@ -63,7 +68,23 @@ export class Engine implements ConnectionContext {
 
 	/** Returns the number by which `ingest` names this source. */
 	addSource(name: string, type: string): number {
-		return this.#sources.push({ name, type, vantages: new Map(), connections: new Map(), pieces: new Map() }) - 1;
+		this.#running++;
+		this.#names.push(name);
+		return (
+			this.#sources.push({
+				name,
+				type,
+				vantages: new Map(),
+				connections: new Map(),
+				pieces: new Map(),
+				hasEnded: false,
+			}) - 1
+		);
+	}
+
+	/** In the order in which they were added. */
+	get sourceNames(): readonly string[] {
+		return this.#names;
 	}
 
 	/** Other limits and times, from now on. What was begun under the old ones may end by either. */
@@ -80,7 +101,7 @@ export class Engine implements ConnectionContext {
 		this.nowUs = nowUs;
 		this.totals.events += batch.length;
 		for (let i = 0; i < batch.length; i++) this.#handle(source, batch[i]!);
-		if (nowUs >= this.#nextTickUs && (this.#attention.size > 0 || nowUs >= this.#nextAgeUs)) {
+		if (nowUs >= this.#nextTickUs && (this.#attention.size > 0 || nowUs >= this.#nextAgeUs || this.stage !== null)) {
 			this.#nextTickUs = nowUs + TICK_EVERY_US;
 			this.#pass(nowUs);
 		}
@@ -101,6 +122,7 @@ export class Engine implements ConnectionContext {
 				this.#forget(connection);
 			if (connection.dueUs === 0) this.#attention.delete(connection);
 		}
+		this.stage?.tick(nowUs);
 		if (nowUs < this.#nextAgeUs) return;
 		this.#nextAgeUs = nowUs + AGE_EVERY_US;
 		for (const source of this.#sources)
@@ -120,6 +142,9 @@ export class Engine implements ConnectionContext {
 		this.#openConnections -= source.connections.size;
 		source.connections.clear();
 		source.vantages.clear();
+		if (source.hasEnded) return;
+		source.hasEnded = true;
+		if (--this.#running === 0) this.stage?.flush();
 	}
 
 	/** Cumulative counters, snake_case with units; `_open` and `_held` ones are levels. */
@@ -127,16 +152,17 @@ export class Engine implements ConnectionContext {
 		const flat = this.totals.flat();
 		flat.connections_open = this.#openConnections;
 		flat.bytes_held = this.slabs.heldBytes;
-		return flat;
+		return this.stage === null ? flat : Object.assign(flat, this.stage.counters());
 	}
 
 	carrierOf(ends: string): Connection | null {
 		return this.#carriers.get(ends) ?? null;
 	}
 
-	emit(exchange: CapturedExchange): void {
+	emit(exchange: Exchange): void {
 		this.totals.exchange(exchange.outcome);
-		this.#emit(exchange);
+		if (this.stage === null) this.#emit(exchange);
+		else this.stage.offer(exchange, this.nowUs);
 	}
 
 	#handle(source: SourceState, event: CaptureEvent): void {
@@ -160,8 +186,7 @@ export class Engine implements ConnectionContext {
 				if (event.bytes !== null) add(this.totals.lossByCause, event.cause, event.bytes);
 				return;
 			case "exchange":
-				this.totals.exchange(event.exchange.outcome);
-				this.#emit(event.exchange);
+				this.emit(event.exchange);
 				return;
 		}
 		const vantage = source.vantages.get(event.conn);
@@ -188,6 +213,9 @@ export class Engine implements ConnectionContext {
 			case "annotate":
 				connection.annotate(vantage, event);
 				break;
+			case "identify":
+				connection.identify(vantage, event);
+				break;
 		}
 		if (connection.dueUs !== 0) this.#attention.add(connection);
 	}
@@ -208,6 +236,7 @@ export class Engine implements ConnectionContext {
 				connection.ends = endsOf(event);
 				if (event.layer === "transport") this.#carriers.set(connection.ends, connection);
 			}
+			this.stage?.opened(connection.facts, source.name);
 		}
 		source.vantages.set(event.conn, connection.addVantage(event, facts));
 	}

@@ -19,7 +19,17 @@ export interface EngineOptions {
 	readonly joinsLayers: boolean;
 	/** Bytes that a parser may leave unconsumed (an unfinished head, a held direction). */
 	readonly maxCarryBytes: number;
+	/** What is done with observations of one exchange by several sources: see core/correlation. */
+	readonly merge: MergeMode;
+	/** How long a record waits for another source's observation. */
+	readonly correlationWindowUs: number;
 }
+
+/**
+ * `off`: every source's record by itself. `window`: a record waits for those of other sources and becomes one with them.
+ * `late`: nothing waits; a later observation says which record it repeats.
+ */
+export type MergeMode = "off" | "window" | "late";
 
 export const DEFAULT_ENGINE_OPTIONS: EngineOptions = {
 	maxBodyBytes: 1 << 20,
@@ -32,4 +42,6 @@ export const DEFAULT_ENGINE_OPTIONS: EngineOptions = {
 	maxPending: 4096,
 	maxCarryBytes: 1 << 20,
 	joinsLayers: false,
+	merge: "off",
+	correlationWindowUs: 200_000,
 };

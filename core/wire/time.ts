@@ -16,3 +16,8 @@ export function formatTime(us: number): string {
 	const second = Math.floor(us / 1e6);
 	return `${secondText(second)}.${String(us - second * 1e6).padStart(6, "0")}Z`;
 }
+
+/** What `formatTime` wrote. */
+export function parseTime(text: string): number {
+	return Date.parse(`${text.slice(0, 19)}Z`) * 1000 + Number(text.slice(20, 26));
+}

@@ -8,7 +8,7 @@ import type { SidecarOptions } from "./options.js";
 import { originalDestination } from "./original-destination.js";
 import { parseProxyHeader, proxyHeader } from "./proxy-protocol.js";
 import type { Shared } from "./shared.js";
-import type { HopTee, How, Tee } from "./tee.js";
+import type { HopFacts, HopTee, How, Tee } from "./tee.js";
 import type { Interception } from "./tls-interception.js";
 
 /** After the other end broke off, what is on its way to this one gets so long to leave. */
@@ -34,6 +34,7 @@ export class Hop implements LaneListener {
 	/** The client's leg as it looks from outside: before redirection, and before the proxy in front of us. */
 	#downstream: { readonly client: Endpoint; readonly server: Endpoint };
 	#attributes: Attributes = {};
+	#tls: HopFacts["tls"] = { downstream: null, upstream: null };
 	#tee: HopTee | null = null;
 	#lanes: Lane[] = [];
 	#opening: Opening | null = null;
@@ -115,7 +116,7 @@ export class Hop implements LaneListener {
 	}
 
 	/** TLS ended here: what was told so far is one connection, the plaintext is another one. */
-	relayPlaintext(client: Duplex, server: Duplex, attributes: Attributes): void {
+	relayPlaintext(client: Duplex, server: Duplex, tls: HopFacts["tls"], attributes: Attributes): void {
 		for (const stream of [client, server]) {
 			if (stream === this.#client || stream === this.#server) continue;
 			stream.on("error", () => this.fail("reset"));
@@ -123,6 +124,7 @@ export class Hop implements LaneListener {
 		}
 		this.#endTold();
 		this.#attributes = { ...this.#attributes, ...attributes };
+		this.#tls = tls;
 		this.#told("plaintext");
 		this.#around.shared.add("tls_intercepted");
 		this.relay(client, server, []);
@@ -212,6 +214,7 @@ export class Hop implements LaneListener {
 					}
 				: null,
 			layer,
+			tls: this.#tls,
 			attributes: this.#attributes,
 		});
 		return this.#tee;

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
@@ -21,8 +22,10 @@ export class SidecarHost implements SourceHost {
 	readonly #context: HostContext;
 	readonly #memory: SidecarMemory;
 	readonly #shared: Shared;
-	readonly #redirection: Redirection | null;
+	/** Made when it is known where the relay listens. */
+	#redirection: Redirection | null = null;
 	readonly #health: Health | null;
+	readonly #run = randomBytes(4).toString("hex");
 	#relay: Worker | null = null;
 	#isListening = false;
 	#isDraining = false;
@@ -35,7 +38,6 @@ export class SidecarHost implements SourceHost {
 		this.#context = context;
 		this.#memory = newMemory(options.tee_bytes);
 		this.#shared = new Shared(this.#memory);
-		this.#redirection = options.redirect?.manage === true ? new Redirection(context.name, options) : null;
 		this.#health =
 			options.health_listen === undefined
 				? null
@@ -49,10 +51,13 @@ export class SidecarHost implements SourceHost {
 			const listening = await this.#start();
 			this.#options = { ...this.#options, listen: [...listening] };
 			this.#context.diagnostics.info(`the sidecar listens on ${listening.join(", ")}`);
-			await this.#redirection?.install();
+			if (this.#options.redirect?.manage === true) {
+				this.#redirection = new Redirection(this.#context.name, this.#options);
+				await this.#redirection.install();
+			}
 			if (signal.aborted) this.#drain();
 			else signal.addEventListener("abort", () => this.#drain(), { once: true });
-			return { memory: this.#memory, legs, netns: statSync("/proc/self/ns/net").ino, listening };
+			return { memory: this.#memory, legs, netns: statSync("/proc/self/ns/net").ino, run: this.#run, listening };
 		} catch (error) {
 			await this.close();
 			throw error;

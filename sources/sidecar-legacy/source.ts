@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CaptureEvent, CaptureSource } from "../../core/index.js";
 import { Shared } from "./shared.js";
+import { SocketOwners } from "./socket-owners.js";
 import type { SidecarHostState } from "./state.js";
 import { TeeReader } from "./tee-ring.js";
 import { Translator } from "./translator.js";
@@ -16,6 +17,7 @@ export class SidecarSource implements CaptureSource {
 	readonly #translator: Translator;
 	/** Payload of one batch, copied out of the ring: nobody but us may see shared memory change under their eyes. */
 	readonly #scratch = new Uint8Array(BATCH_BYTES);
+	readonly #owners = new SocketOwners();
 	#reader: TeeReader | null = null;
 	#records = 0;
 	#isClosed = false;
@@ -23,7 +25,7 @@ export class SidecarSource implements CaptureSource {
 
 	constructor(state: SidecarHostState) {
 		this.#shared = new Shared(state.memory);
-		this.#translator = new Translator(state);
+		this.#translator = new Translator(state, this.#owners);
 	}
 
 	async open(): Promise<void> {
@@ -45,6 +47,7 @@ export class SidecarSource implements CaptureSource {
 			const isLast = signal.aborted && this.#shared.isDrained;
 			const batch: CaptureEvent[] = [];
 			const held = this.#take(reader, batch);
+			this.#owners.look(batch, performance.now());
 			if (batch.length > 0) {
 				this.#shared.heldBytes = held;
 				yield batch;
@@ -73,6 +76,8 @@ export class SidecarSource implements CaptureSource {
 			bytes: bytesTold,
 			bytes_seen: bytesTold + bytesMissing + bytesUnknown,
 			bytes_skipped: this.#skipped + bytesUnknown,
+			processes_found: this.#owners.counts.found,
+			processes_unknown: this.#owners.counts.unknown,
 			waiting_bytes: this.#reader?.waiting ?? 0,
 		};
 	}

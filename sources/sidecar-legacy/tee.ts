@@ -1,4 +1,4 @@
-import type { Attributes, Direction, Endpoint } from "../../core/index.js";
+import type { Attributes, Direction, Endpoint, TlsFacts } from "../../core/index.js";
 import type { Shared } from "./shared.js";
 import * as ring from "./tee-ring.js";
 
@@ -8,6 +8,8 @@ export interface HopFacts {
 	/** Null: there never was one. */
 	readonly upstream: { readonly client: Endpoint; readonly server: Endpoint } | null;
 	readonly layer: "transport" | "plaintext";
+	/** What protects each leg; null: it is plain, or relayed as it is. */
+	readonly tls: { readonly downstream: TlsFacts | null; readonly upstream: TlsFacts | null };
 	/** Each direction's position from which on it is told; not 0 where a new reader joined late. */
 	readonly from: readonly [number, number];
 	readonly attributes: Attributes;

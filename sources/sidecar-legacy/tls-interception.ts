@@ -2,12 +2,13 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { isIP, type Socket } from "node:net";
 import { connect, createSecureContext, type SecureContext, type TLSSocket, TLSSocket as Tls } from "node:tls";
-import type { Attributes } from "../../core/index.js";
+import type { Attributes, TlsFacts } from "../../core/index.js";
 import { Authority } from "./authority.js";
 import type { ClientHello } from "./client-hello.js";
 import type { Hop } from "./hop.js";
 import type { SidecarOptions } from "./options.js";
 import type { Shared } from "./shared.js";
+import type { HopFacts } from "./tee.js";
 
 /** Ends TLS of clients here and begins it again towards servers. */
 export class Interception {
@@ -60,7 +61,8 @@ export class Interception {
 		secure.once("error", () => hop.handshakeFailed());
 		secure.once("secureConnect", () => {
 			secure.removeAllListeners("error");
-			hop.relayPlaintext(client, secure, { "tls.upstream.protocol.version": secure.getProtocol() ?? "" });
+			const upstream = factsOf(secure, nameOf(host, null));
+			hop.relayPlaintext(client, secure, { downstream: null, upstream }, annotations(null, secure));
 		});
 	}
 
@@ -84,7 +86,11 @@ export class Interception {
 				...HALF_OPEN,
 			});
 			await once(downstream, "secure");
-			hop.relayPlaintext(downstream, upstream, this.#facts(hello, downstream, upstream));
+			const tls: HopFacts["tls"] = {
+				downstream: factsOf(downstream, hello.serverName),
+				upstream: upstream instanceof Tls ? factsOf(upstream, nameOf(host, hello.serverName)) : null,
+			};
+			hop.relayPlaintext(downstream, upstream, tls, annotations(downstream, upstream));
 		} catch {
 			hop.handshakeFailed();
 		}
@@ -95,7 +101,7 @@ export class Interception {
 	}
 
 	#connect(socket: Socket, host: string, serverName: string | null, alpn: readonly string[]): TLSSocket {
-		const name = serverName ?? (isIP(host) === 0 ? host : null);
+		const name = nameOf(host, serverName);
 		return connect({
 			socket,
 			host,
@@ -106,14 +112,25 @@ export class Interception {
 			...HALF_OPEN,
 		});
 	}
+}
 
-	#facts(hello: ClientHello, downstream: TLSSocket, upstream: Socket): Attributes {
-		const facts: Record<string, string> = { "tls.protocol.version": downstream.getProtocol() ?? "" };
-		if (hello.serverName !== null) facts["tls.server_name"] = hello.serverName;
-		if (downstream.alpnProtocol) facts["tls.alpn"] = downstream.alpnProtocol;
-		if (upstream instanceof Tls) facts["tls.upstream.protocol.version"] = upstream.getProtocol() ?? "";
-		return facts;
-	}
+/** What the server is asked for: the client's own word, else what it is called here. */
+const nameOf = (host: string, serverName: string | null): string | null =>
+	serverName ?? (isIP(host) === 0 ? host : null);
+
+/** Both legs end in the OpenSSL of this process. */
+const factsOf = (socket: TLSSocket, serverName: string | null): TlsFacts => ({
+	library: "openssl",
+	version: socket.getProtocol(),
+	serverName,
+	alpn: socket.alpnProtocol || null,
+});
+
+function annotations(downstream: TLSSocket | null, upstream: Socket): Attributes {
+	const found: Record<string, string> = {};
+	if (downstream !== null) found["tls.cipher"] = downstream.getCipher().standardName;
+	if (upstream instanceof Tls) found["tls.upstream.cipher"] = upstream.getCipher().standardName;
+	return found;
 }
 
 /** Node.js takes it for every TLS socket, its types know it for servers only. */

@@ -1,16 +1,20 @@
-import type { CaptureEvent, Direction, Endpoint } from "../../core/index.js";
+import type { CaptureEvent, Direction } from "../../core/index.js";
+import type { SocketOwners } from "./socket-owners.js";
 import type { SidecarHostState } from "./state.js";
 import { HOW, type HopFacts } from "./tee.js";
 import * as ring from "./tee-ring.js";
 
+const LEGS = ["downstream", "upstream"] as const;
+
+export type TranslatorState = Pick<SidecarHostState, "legs" | "netns" | "run">;
+
 /** A hop as the engine knows it: up to two connections with the same bytes at the same positions. */
 interface KnownHop {
 	readonly conns: readonly number[];
-	/** Subtracted from the relay's positions. */
-	readonly from: readonly [number, number];
 	/** Position after what was told of each direction. */
 	readonly at: [number, number];
 	readonly ended: [boolean, boolean];
+	readonly spoke: [boolean, boolean];
 }
 
 /** Turns the relay's records into capture events: each byte once for every leg that is reported. */
@@ -21,10 +25,12 @@ export class Translator {
 	/** Bytes of connections whose beginning a worker took with it that is no more. */
 	bytesUnknown = 0;
 	readonly #hops = new Map<number, KnownHop>();
-	readonly #state: Pick<SidecarHostState, "legs" | "netns">;
+	readonly #state: TranslatorState;
+	readonly #owners: SocketOwners;
 
-	constructor(state: Pick<SidecarHostState, "legs" | "netns">) {
+	constructor(state: TranslatorState, owners: SocketOwners) {
 		this.#state = state;
+		this.#owners = owners;
 	}
 
 	/** `data` is the record's payload in memory that stays as it is until the batch is done. */
@@ -44,13 +50,17 @@ export class Translator {
 	}
 
 	#open(number: number, tsUs: number, data: Uint8Array, batch: CaptureEvent[]): void {
+		// told again, because there is a new reader: but this one has heard of it before
+		if (this.#hops.has(number)) return;
 		const facts = JSON.parse(Buffer.from(data).toString()) as HopFacts;
-		this.#close(number, tsUs, batch);
 		const { legs, netns } = this.#state;
-		const [a, b] = facts.from;
 		const conns: number[] = [];
-		const leg = (conn: number, ends: { readonly client: Endpoint; readonly server: Endpoint } | null) => {
-			if (ends === null) return;
+		// what names the hop says that both of its legs are told
+		const isWhole = legs === "both" && facts.upstream !== null;
+		for (const leg of LEGS) {
+			const ends = facts[leg];
+			if (ends === null || (legs !== "both" && legs !== leg)) continue;
+			const conn = number * 2 + LEGS.indexOf(leg);
 			conns.push(conn);
 			batch.push({
 				kind: "open",
@@ -62,25 +72,33 @@ export class Translator {
 				role: "proxy",
 				roleKnown: true,
 				bases: null,
-				fromStart: a === 0 && b === 0,
+				// positions count from the first byte, whether this reader saw it or not
+				fromStart: true,
 				netns,
 				process: null,
 				layer: facts.layer,
 				lower: null,
 			});
-			const attributes = { ...facts.attributes, "proxy.leg": conn % 2 === 0 ? "downstream" : "upstream" };
+			const tls = facts.tls[leg];
+			if (tls !== null) batch.push({ kind: "identify", conn, client: null, server: null, tls });
+			const hop = isWhole ? { "proxy.hop": `${this.#state.run}-${number}` } : {};
+			const attributes = { ...facts.attributes, "proxy.leg": leg, ...hop };
 			for (const dir of [0, 1] as const)
 				batch.push({ kind: "annotate", conn, dir, fromOffset: 0, toOffset: Number.MAX_SAFE_INTEGER, attributes });
-		};
-		if (legs !== "upstream") leg(number * 2, facts.downstream);
-		if (legs !== "downstream") leg(number * 2 + 1, facts.upstream);
-		this.#hops.set(number, { conns, from: facts.from, at: [0, 0], ended: [false, false] });
+			this.#owners.want(conn, leg, ends);
+		}
+		this.#hops.set(number, { conns, at: [...facts.from], ended: [false, false], spoke: [false, false] });
 	}
 
 	#bytes(hop: KnownHop, record: ring.TeeRecord, data: Uint8Array, batch: CaptureEvent[]): void {
-		const { dir, tsUs, extra } = record;
-		const offset = record.offset - hop.from[dir];
+		const { dir, tsUs, extra, offset } = record;
 		this.#hole(hop, dir, offset, tsUs, batch);
+		// who has said something has a socket; what it said shall already have its name
+		if (!hop.spoke[dir]) {
+			hop.spoke[dir] = true;
+			this.#owners.spoke(hop.conns);
+			this.#owners.look(batch, performance.now());
+		}
 		hop.at[dir] = offset + data.length;
 		this.bytesTold += data.length;
 		for (const conn of hop.conns) {
@@ -91,8 +109,8 @@ export class Translator {
 	}
 
 	#end(hop: KnownHop, record: ring.TeeRecord, batch: CaptureEvent[]): void {
-		const { dir, tsUs } = record;
-		const finalOffset = record.offset - hop.from[dir];
+		const { dir, tsUs, offset: finalOffset } = record;
+		if (hop.ended[dir]) return;
 		this.#hole(hop, dir, finalOffset, tsUs, batch);
 		hop.ended[dir] = true;
 		for (const conn of hop.conns)
@@ -115,6 +133,7 @@ export class Translator {
 		if (hop === undefined) return;
 		this.#hops.delete(number);
 		for (const conn of hop.conns) {
+			this.#owners.forget(conn);
 			for (const dir of [0, 1] as const)
 				if (!hop.ended[dir]) batch.push({ kind: "end", conn, dir, tsUs, finalOffset: hop.at[dir], how: "unknown" });
 			batch.push({ kind: "close", conn, tsUs });

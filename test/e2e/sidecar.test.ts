@@ -1,104 +1,13 @@
 /** The legacy sidecar in the path of real servers: plain, TLS with ALPN, redirected, PostgreSQL; and with every kind of trouble. */
 import { createHash, randomBytes } from "node:crypto";
-import { createWriteStream } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { join } from "node:path";
-import anyTest, { type TestFn } from "ava";
-import type { Totals } from "../../core/app/totals.js";
-import type { Exchange } from "../../core/index.js";
-import { missing } from "./support/needs.js";
 import { startNginx } from "./support/nginx.js";
-import { CLI } from "./support/polytap.js";
 import { startPostgresql } from "./support/postgresql.js";
-import { Program, pause, runProgram } from "./support/program.js";
-import { type Scope, withScope } from "./support/scope.js";
-
-const test: TestFn = anyTest;
-const sha256 = (data: Uint8Array | string): string => createHash("sha256").update(data).digest("hex");
-
-function needing(...needs: readonly string[]) {
-	const why = process.getuid?.() !== 0 ? "it needs root" : missing(...needs);
-	if (why !== null) createWriteStream("", { fd: 2 }).write(`SKIPPED sidecar: ${why}\n`);
-	return why === null ? test.serial : test.serial.skip;
-}
-
-interface Sidecar {
-	readonly port: number;
-	readonly program: Program;
-	readonly folder: string;
-	stop(): Promise<{ readonly exchanges: readonly Exchange[]; readonly totals: Totals }>;
-}
-
-interface Setting {
-	readonly source: Readonly<Record<string, unknown>>;
-	readonly netns?: string;
-	readonly capture?: Readonly<Record<string, unknown>>;
-	readonly plugins?: readonly string[];
-}
-
-async function startSidecar(scope: Scope, { source, netns, ...more }: Setting): Promise<Sidecar> {
-	const folder = await scope.folder();
-	const out = join(folder, "out.jsonl");
-	const config = {
-		version: 1,
-		sources: { legacy: { type: "sidecar-legacy", listen: "127.0.0.1:0", ...source } },
-		sinks: { file: { type: "jsonl", path: out } },
-		...more,
-	};
-	await writeFile(join(folder, "polytap.yaml"), JSON.stringify(config));
-	const args = [CLI, "run", "-c", join(folder, "polytap.yaml"), "--totals", join(folder, "totals.json")];
-	const program = new Program(process.execPath, args, { netns: netns ?? null });
-	scope.defer(() => program.stop("SIGKILL"));
-	await program.until(() => /^ready: /m.test(program.stderr), 30_000);
-	return {
-		port: Number(/listens on \S+:(\d+)/.exec(program.stderr)?.[1]),
-		program,
-		folder,
-		async stop() {
-			const { code } = await program.stop("SIGTERM", 30_000);
-			if (code !== 0) throw new Error(`exit code ${code}: ${program.stderr}`);
-			const lines = (await readFile(out, "utf8")).split("\n").slice(0, -1);
-			return {
-				exchanges: lines.map((line): Exchange => JSON.parse(line)),
-				totals: JSON.parse(await readFile(join(folder, "totals.json"), "utf8")),
-			};
-		},
-	};
-}
-
-const legOf = (leg: string) => (exchange: Exchange) => exchange.annotations["proxy.leg"] === leg;
-
-async function listen(scope: Scope, onConnection: (socket: Socket) => void): Promise<number> {
-	const open = new Set<Socket>();
-	const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
-		open.add(socket);
-		socket.on("close", () => open.delete(socket));
-		socket.on("error", () => undefined);
-		onConnection(socket);
-	});
-	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-	scope.defer(() => {
-		for (const socket of open) socket.destroy();
-		server.close();
-	});
-	const address = server.address();
-	if (address === null || typeof address === "string") throw new Error("no address");
-	return address.port;
-}
-
-/** All that comes until the other end has finished. */
-async function readAll(socket: Socket, slowMs = 0): Promise<Buffer> {
-	const pieces: Buffer[] = [];
-	socket.on("data", (piece: Buffer) => {
-		pieces.push(piece);
-		if (slowMs === 0) return;
-		socket.pause();
-		setTimeout(() => socket.resume(), slowMs);
-	});
-	await new Promise((resolve, reject) => socket.once("end", resolve).once("error", reject));
-	return Buffer.concat(pieces);
-}
+import { pause, runProgram } from "./support/program.js";
+import { withScope } from "./support/scope.js";
+import { legOf, listen, makeCertificate, needing, readAll, sha256, startSidecar } from "./support/sidecar.js";
 
 needing("nginx")("nginx: bodies of all sizes on both legs, equal by SHA-256", (t) =>
 	withScope(async (scope) => {
@@ -255,7 +164,8 @@ for (const fault of ["throws", "hangs"] as const)
 			}
 			await pause(fault === "hangs" ? 2_500 : 100);
 			t.regex(sidecar.program.stderr, fault === "hangs" ? /WORKER_HUNG/ : /PARSER_FAILED/);
-			const { totals } = await sidecar.stop();
+			// a worker that hangs in the moment of the stop is a failure by itself
+			const { totals } = await sidecar.stop(fault === "hangs" ? [0, 1] : [0]);
 			const { counters } = totals.sources.legacy!;
 			t.is(counters.relayed_to_server_bytes, 6_000_003);
 			t.is(counters.relayed_to_client_bytes, 6_000_003);
@@ -267,16 +177,7 @@ needing("openssl", "curl")(
 	(t) =>
 		withScope(async (scope) => {
 			const folder = await scope.folder();
-			const key = join(folder, "key.pem");
-			const cert = join(folder, "cert.pem");
-			await runProgram(
-				"openssl",
-				[
-					...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"],
-					...["-subj", "/CN=a.test", "-addext", "subjectAltName=DNS:a.test", "-keyout", key, "-out", cert],
-				],
-				20_000,
-			);
+			const { key, cert } = await makeCertificate(folder, "a.test");
 			const { createSecureServer } = await import("node:http2");
 			const server = createSecureServer({ key: await readFile(key), cert: await readFile(cert), allowHTTP1: true });
 			server.on("request", (request, response) => {
@@ -317,13 +218,12 @@ needing("openssl", "curl")(
 				seen.map(({ protocol }) => protocol),
 				["http/1.1", "http/2"],
 			);
-			for (const { request, annotations } of seen) {
+			for (const { request, annotations, connection } of seen) {
 				const recorded = Buffer.from(request!.body.data as string, "base64");
-				// A known fault (docs/sidecar.md): now and then the end of an intercepted body is missing. It must say so.
-				if (request!.body.completeness !== "complete") t.log("KNOWN FAULT: the end of a body is a gap");
-				const whole = request!.body.completeness === "complete" ? body : body.subarray(0, request!.body.captured);
-				t.is(sha256(recorded), sha256(whole));
-				t.is(annotations["tls.server_name"], "a.test");
+				t.is(request!.body.completeness, "complete");
+				t.is(sha256(recorded), sha256(body));
+				t.like(connection.tls, { library: "openssl", version: "TLSv1.3", serverName: "a.test" });
+				t.is(annotations["tls.cipher"], "TLS_AES_256_GCM_SHA384");
 			}
 		}),
 );
@@ -332,14 +232,7 @@ needing("openssl")("PostgreSQL: the switch to TLS is followed, statements are ca
 	withScope(async (scope) => {
 		const cluster = await startPostgresql(scope);
 		const data = join(cluster.folder, "data");
-		await runProgram(
-			"openssl",
-			[
-				...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"],
-				...["-subj", "/CN=db.test", "-keyout", join(data, "server.key"), "-out", join(data, "server.crt")],
-			],
-			20_000,
-		);
+		await makeCertificate(data, "db.test");
 		await runProgram("chown", ["postgres", join(data, "server.key"), join(data, "server.crt")], 5_000);
 		await cluster.ask("alter system set ssl = on");
 		await cluster.ask("select pg_reload_conf()");

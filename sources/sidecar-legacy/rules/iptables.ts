@@ -4,17 +4,24 @@ import type { RuleSet } from "./rule-set.js";
 const CHAIN_CHARACTERS = 28;
 const chainOf = (table: string): string => table.toUpperCase().slice(0, CHAIN_CHARACTERS);
 
-/** Arguments of `iptables` and of `ip6tables`, in order. */
-export function iptablesInstall(rules: RuleSet): readonly (readonly string[])[] {
+export const FAMILIES = [
+	{ command: "iptables", family: "ipv4" },
+	{ command: "ip6tables", family: "ipv6" },
+] as const;
+
+/** Arguments of `iptables` or of `ip6tables`, in order; none where that family is left alone. */
+export function iptablesInstall(rules: RuleSet, family: "ipv4" | "ipv6"): readonly (readonly string[])[] {
+	const port = rules.listenPorts[family];
+	if (port === null) return [];
 	const chain = chainOf(rules.table);
 	const hook = hookOf(rules);
 	const own = ["-m", "owner", "--uid-owner", String(rules.uid)];
 	return [
 		["-t", "nat", "-N", chain],
 		...(rules.direction === "outbound" ? [["-t", "nat", "-A", chain, ...own, "-j", "RETURN"]] : []),
-		...rules.ports.map((port) => [
-			...["-t", "nat", "-A", chain, "-p", "tcp", "--dport", String(port)],
-			...["-j", "REDIRECT", "--to-ports", String(rules.listenPort)],
+		...rules.ports.map((dport) => [
+			...["-t", "nat", "-A", chain, "-p", "tcp", "--dport", String(dport)],
+			...["-j", "REDIRECT", "--to-ports", String(port)],
 		]),
 		["-t", "nat", "-A", hook, "-m", "comment", "--comment", rules.comment, "-j", chain],
 	];

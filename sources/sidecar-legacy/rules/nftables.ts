@@ -1,20 +1,22 @@
 import type { RuleSet } from "./rule-set.js";
 
 /** One table of its own: installed and removed as a whole, in one transaction. */
-export function nftInstall({ table, comment, direction, ports, listenPort, uid }: RuleSet): string {
+export function nftInstall({ table, comment, direction, ports, listenPorts, uid }: RuleSet): string {
 	const list = `{ ${ports.join(", ")} }`;
+	const redirect = (["ipv4", "ipv6"] as const)
+		.filter((family) => listenPorts[family] !== null)
+		.map((family) => `		meta nfproto ${family} tcp dport ${list} redirect to :${listenPorts[family]}\n`)
+		.join("");
 	const chain =
 		direction === "inbound"
 			? `	chain prerouting {
 		type nat hook prerouting priority dstnat; policy accept;
-		tcp dport ${list} redirect to :${listenPort}
-	}
+${redirect}	}
 `
 			: `	chain output {
 		type nat hook output priority -100; policy accept;
 		meta skuid ${uid} return
-		tcp dport ${list} redirect to :${listenPort}
-	}
+${redirect}	}
 `;
 	// the first line makes the second one possible where there is no such table yet
 	return `add table inet ${table}
@@ -28,3 +30,6 @@ ${chain}}
 export const nftRemove = ({ table }: Pick<RuleSet, "table">): string => `add table inet ${table}
 delete table inet ${table}
 `;
+
+/** Fails where the table is not there. */
+export const nftList = ({ table }: Pick<RuleSet, "table">): readonly string[] => ["list", "table", "inet", table];

@@ -2,13 +2,13 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { PolytapError } from "../../../core/index.js";
 import type { SidecarOptions } from "../options.js";
-import { iptablesInstall, iptablesRemove } from "./iptables.js";
-import { nftInstall, nftRemove } from "./nftables.js";
+import { FAMILIES, iptablesInstall, iptablesRemove } from "./iptables.js";
+import { nftInstall, nftList, nftRemove } from "./nftables.js";
 import { type RuleSet, ruleSetOf } from "./rule-set.js";
+import { systemProgram } from "./system-program.js";
 
 const run = promisify(execFile);
 const TIMEOUT_MS = 10_000;
-const FAMILIES = ["iptables", "ip6tables"] as const;
 
 type Backend = "nftables" | "iptables";
 
@@ -31,8 +31,8 @@ export class Redirection {
 	/** What `install` runs, for a person to read. */
 	async describe(): Promise<string> {
 		if ((await this.#backend()) === "nftables") return `# nft -f -\n${nftInstall(this.#rules)}`;
-		return FAMILIES.flatMap((family) =>
-			iptablesInstall(this.#rules).map((args) => `${[family, ...args].join(" ")}\n`),
+		return FAMILIES.flatMap(({ command, family }) =>
+			iptablesInstall(this.#rules, family).map((args) => `${[command, ...args].join(" ")}\n`),
 		).join("");
 	}
 
@@ -40,10 +40,17 @@ export class Redirection {
 	async install(): Promise<void> {
 		const backend = await this.#backend();
 		try {
-			if (backend === "nftables") return await nft(nftInstall(this.#rules));
+			if (backend === "nftables") {
+				await nft(nftInstall(this.#rules));
+				// what is believed to redirect and does not is worse than a start that fails
+				const { stdout } = await run(systemProgram("nft"), nftList(this.#rules), { timeout: TIMEOUT_MS });
+				if (!stdout.includes(this.#rules.table)) throw new Error("nft reported success, but its table is not there");
+				return;
+			}
 			await this.#removeIptables();
-			for (const family of FAMILIES)
-				for (const args of iptablesInstall(this.#rules)) await run(family, ["-w", ...args]);
+			for (const { command, family } of FAMILIES)
+				for (const args of iptablesInstall(this.#rules, family))
+					await run(systemProgram(command), ["-w", ...args], { timeout: TIMEOUT_MS });
 		} catch (error) {
 			if (backend === "iptables") await this.#removeIptables();
 			throw rulesError("the redirection could not be installed", error);
@@ -61,16 +68,16 @@ export class Redirection {
 	}
 
 	async #removeIptables(): Promise<void> {
-		for (const family of FAMILIES)
+		for (const { command } of FAMILIES)
 			for (const args of iptablesRemove(this.#rules))
-				await run(family, ["-w", ...args], { timeout: TIMEOUT_MS }).catch(() => undefined);
+				await run(systemProgram(command), ["-w", ...args], { timeout: TIMEOUT_MS }).catch(() => undefined);
 	}
 
 	async #backend(): Promise<Backend> {
 		if (this.#wanted !== "auto") return this.#wanted;
 		try {
-			await run("nft", ["--version"], { timeout: TIMEOUT_MS });
-			return "nftables";
+			const { stdout } = await run(systemProgram("nft"), ["--version"], { timeout: TIMEOUT_MS });
+			return stdout.startsWith("nftables ") ? "nftables" : "iptables";
 		} catch {
 			return "iptables";
 		}
@@ -78,7 +85,7 @@ export class Redirection {
 }
 
 async function nft(script: string): Promise<void> {
-	const work = run("nft", ["-f", "-"], { timeout: TIMEOUT_MS });
+	const work = run(systemProgram("nft"), ["-f", "-"], { timeout: TIMEOUT_MS });
 	work.child.stdin?.end(script);
 	await work;
 }

@@ -22,7 +22,16 @@ test("the engine's own connections and their plain copies have the same lane", (
 			{ address: "10.0.0.1", port },
 			{ address: "10.0.0.2", port: 80 },
 		];
-		const facts = new ConnectionFacts("tcp", client, server, [port, 7], null, null);
+		const facts = new ConnectionFacts({
+			transport: "tcp",
+			client,
+			server,
+			bases: [port, 7],
+			layer: "transport",
+			netns: null,
+			fromStart: true,
+			group: null,
+		});
 		const { id, transport } = facts;
 		const plain = { id, transport, client: facts.client, server: facts.server, tls: null };
 		t.is(laneOf(sampleExchange({ connection: facts }), 5), laneOf(sampleExchange({ connection: plain }), 5));

@@ -3,19 +3,26 @@ import { createHash } from "node:crypto";
 import test from "ava";
 import type { CaptureEvent } from "../../../core/index.js";
 import { newMemory, Shared } from "../../../sources/sidecar-legacy/shared.js";
+import { SocketOwners } from "../../../sources/sidecar-legacy/socket-owners.js";
 import { Tee } from "../../../sources/sidecar-legacy/tee.js";
 import { TeeReader } from "../../../sources/sidecar-legacy/tee-ring.js";
 import { Translator } from "../../../sources/sidecar-legacy/translator.js";
 
 const ends = { client: { address: "127.0.0.1", port: 1 }, server: { address: "127.0.0.1", port: 2 } };
-const facts = { downstream: ends, upstream: ends, layer: "transport", attributes: {} } as const;
+const facts = {
+	downstream: ends,
+	upstream: ends,
+	layer: "transport",
+	tls: { downstream: null, upstream: null },
+	attributes: {},
+} as const;
 
 function setUp(ringBytes: number) {
 	const shared = new Shared(newMemory(ringBytes));
 	const tee = new Tee(shared);
 	const newReader = () => {
 		const reader = new TeeReader(shared);
-		const translator = new Translator({ legs: "both", netns: 1 });
+		const translator = new Translator({ legs: "both", netns: 1, run: "test" }, new SocketOwners());
 		shared.nextReader();
 		return {
 			translator,
@@ -114,7 +121,7 @@ test("nobody reads: bytes become a gap, ends and closes come later, all adds up"
 	t.is(shared.counters().connections_not_told, untold);
 });
 
-test("a new reader is told of what is open, as joined late, with positions from zero", (t) => {
+test("a new reader is told of what is open, with positions as they are", (t) => {
 	const { tee, newReader } = setUp(1 << 18);
 	const first = newReader();
 	tee.turn();
@@ -126,12 +133,39 @@ test("a new reader is told of what is open, as joined late, with positions from 
 	hop.bytes(0, Buffer.from("after"), 2, 0);
 	hop.end(0, "fin");
 	const events = second.read();
-	const open = events.find(({ kind }) => kind === "open");
-	t.like(open, { kind: "open", fromStart: false });
+	t.is(events.filter(({ kind }) => kind === "open").length, 2);
+	const bytes = events.filter((event) => event.kind === "bytes");
+	t.deepEqual(
+		bytes.map(({ offset, data }) => [offset, Buffer.from(data).toString()]),
+		[
+			[6, "after"],
+			[6, "after"],
+		],
+	);
+	t.like(events.find(({ kind }) => kind === "end") ?? {}, { finalOffset: 11, how: "fin" });
+});
+
+test("a reader that heard of a connection before is told again, and nothing of it is split or said twice", (t) => {
+	const { tee, newReader } = setUp(1 << 18);
+	tee.turn();
+	// the relay looks for new readers now and then only: what began before that look is announced a second time
+	const reader = newReader();
+	const hop = tee.hop(1, facts);
+	hop.bytes(0, Buffer.from("first half, "), 1, 0);
+	hop.end(1, "fin");
+	tee.turn();
+	hop.bytes(0, Buffer.from("second half"), 2, 0);
+	hop.end(0, "fin");
+	hop.close();
+	const events = reader.read();
+	const count = (kind: string) => events.filter((event) => event.kind === kind).length;
+	t.is(count("open"), 2);
+	t.is(count("close"), 2);
+	t.is(count("end"), 4);
 	t.deepEqual(account(t, events, 2), {
-		at: 5,
+		at: 23,
 		missing: 0,
-		hash: createHash("sha256").update("after").digest("hex"),
+		hash: createHash("sha256").update("first half, second half").digest("hex"),
 	});
 });
 

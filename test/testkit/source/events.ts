@@ -24,6 +24,7 @@ const KEYS: Readonly<Record<CaptureEvent["kind"], readonly string[]>> = {
 	datagram: ["conn", "dir", "tsUs", "data"],
 	exchange: ["exchange"],
 	annotate: ["conn", "dir", "fromOffset", "toOffset", "attributes"],
+	identify: ["conn", "client", "server", "tls"],
 	end: ["conn", "dir", "tsUs", "finalOffset", "how"],
 	close: ["conn", "tsUs"],
 	loss: ["bytes", "events", "cause"],
@@ -47,6 +48,15 @@ const isEndpoint = (value: unknown) =>
 const isProcess = (value: unknown) =>
 	typeof value === "object" && value !== null && isOffset((value as Value).pid) && isText((value as Value).name);
 
+const isTls = (value: unknown) =>
+	typeof value === "object" &&
+	value !== null &&
+	["library", "version", "serverName", "alpn"].every((key) => key in value);
+
+/** Fields that mean something else in events of this kind. */
+const OF_KIND: Readonly<Record<string, Readonly<Record<string, (value: unknown) => boolean>>>> = {
+	identify: { client: orNull(isProcess), server: orNull(isProcess), tls: orNull(isTls) },
+};
 const FIELDS: Readonly<Record<string, readonly [Clause, (value: unknown) => boolean]>> = {
 	conn: ["eventShape", (value) => Number.isSafeInteger(value)],
 	dir: ["eventShape", oneOf(0, 1)],
@@ -142,7 +152,8 @@ export class EventRules {
 		if (missing !== undefined) this.#fail("eventShape", `"${missing}" of a ${event.kind} event is missing`);
 		for (const [key, value] of Object.entries(event)) {
 			if (key === "kind") continue;
-			const field = FIELDS[key];
+			const own = OF_KIND[String(event.kind)]?.[key];
+			const field = own === undefined ? FIELDS[key] : (["eventShape", own] as const);
 			if (field === undefined || !(keys.includes(key) || OPTIONAL.has(key)))
 				return this.#fail("eventShape", `a ${event.kind} event has no "${key}"`);
 			const shown = typeof value === "object" ? JSON.stringify(value)?.slice(0, 100) : String(value);

@@ -1,0 +1,41 @@
+import type { ConnectionEnds } from "../engine/facts.js";
+import type { ExchangeKind } from "../exchange.js";
+import type { Entry } from "./entry.js";
+import type { HopTimes } from "./legs.js";
+
+/** What stays of a record that was emitted, so that a later observation of the same exchange is known for what it is. */
+export interface Emitted {
+	readonly id: string;
+	readonly ordinal: number;
+	readonly kind: ExchangeKind;
+	readonly protocol: string;
+	readonly sources: readonly string[];
+	/** By the clock of the proxy whose leg it is, or null. */
+	readonly times: HopTimes | null;
+}
+
+/** One connection, as however many sources know it. */
+export class Group {
+	readonly keys: string[];
+	/** Each source's own connection; one source has two where it sees both sides of an address translation. */
+	readonly members: { readonly source: string; readonly ends: ConnectionEnds }[] = [];
+	/** True sequence numbers of both offsets 0, where anybody knows them. */
+	bases: readonly [number, number] | null;
+	/** By position. */
+	readonly waiting = new Map<number, Entry>();
+	readonly emitted = new Map<number, Emitted>();
+	/** In the order in which they came and must leave. */
+	readonly queue: Entry[] = [];
+	/** True where a record waited in vain for other sources: the next ones do not. */
+	isAlone = false;
+	touchedUs = 0;
+
+	constructor(keys: string[], bases: readonly [number, number] | null) {
+		this.keys = keys;
+		this.bases = bases;
+	}
+
+	hasSource(source: string): boolean {
+		return this.members.some((member) => member.source === source);
+	}
+}
