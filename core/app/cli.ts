@@ -3,7 +3,8 @@
 import { writeSync } from "node:fs";
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { PolytapError } from "../errors.js";
-import { isBrokenPipe } from "../io/write-fully.js";
+import { isBrokenPipe, writeFully } from "../io/write-fully.js";
+import type { ReportFormat } from "./commands/compare.js";
 import { SHELLS, type Shell } from "./commands/completion.js";
 import type { Signals } from "./commands/run.js";
 import { FORMATS, type Format } from "./formats.js";
@@ -12,6 +13,8 @@ import { parseSpan } from "./span.js";
 import { polytapVersion } from "./version.js";
 
 const STDOUT = 1;
+/** Named here, so that asking for help loads no more than this file. */
+const REPORT_FORMATS: readonly ReportFormat[] = ["text", "json", "html"];
 let exitCode = 0;
 
 const program = new Command("polytap")
@@ -83,6 +86,52 @@ program
 		const result = await doctor(json === true);
 		print(result.text);
 		exitCode = result.exitCode;
+	});
+
+interface CompareFlags {
+	readonly config?: string;
+	readonly for?: number;
+	readonly parity: number;
+	readonly format: ReportFormat;
+	readonly out?: string;
+	readonly ignore: readonly string[];
+	readonly examples: number;
+	readonly tolerance: number;
+}
+
+program
+	.command("compare")
+	.description("whether two or more sources see the same: run together, or by the files that they wrote")
+	.argument(
+		"[files...]",
+		"a file for each source (JSON lines, protobuf, recordings, packet captures), or one of several",
+	)
+	.option("-c, --config <file>", "config file whose sources run together; its sinks are not used")
+	.option("--for <time>", "with -c: stop so long after everything captures, like 60s", span)
+	.option("--parity <percent>", "exit 4 where less than that is matched and equal", percent, 100)
+	.addOption(new Option("-f, --format <format>", "of the report").choices(REPORT_FORMATS).default("text"))
+	.option("-o, --out <file>", "write the report there, and the text to standard output")
+	.option("--ignore <words...>", "causes of misses and fields that do not count: filtered, request.headers", [])
+	.option("--examples <count>", "differences and misses shown of each kind", count, 20)
+	.option("--tolerance <time>", "times of one exchange may differ by so much", span, 5_000)
+	.action(async (files: string[], flags: CompareFlags) => {
+		const { compareSources } = await import("./commands/compare.js");
+		const settings = {
+			files,
+			config: flags.config ?? null,
+			forMs: flags.for ?? null,
+			parity: flags.parity,
+			format: flags.format,
+			ignore: flags.ignore,
+			examples: flags.examples,
+			toleranceMs: flags.tolerance,
+			out: flags.out ?? null,
+		};
+		const compared = await compareSources(settings, handleSignals().stop);
+		await writeFully(STDOUT, Buffer.from(compared.text)).catch((error: unknown) => {
+			if (!isBrokenPipe(error)) throw error;
+		});
+		exitCode = compared.exitCode;
 	});
 
 program
@@ -219,6 +268,18 @@ function processId(text: string): number {
 	const pid = Number(text);
 	if (!Number.isInteger(pid) || pid < 1) throw new InvalidArgumentError("It is the number of a process.");
 	return pid;
+}
+
+function percent(text: string): number {
+	const value = Number(text);
+	if (text.trim() === "" || !(value >= 0 && value <= 100)) throw new InvalidArgumentError("From 0 to 100.");
+	return value;
+}
+
+function count(text: string): number {
+	const value = Number(text);
+	if (!Number.isInteger(value) || value < 0 || value > 1_000_000) throw new InvalidArgumentError("A whole number.");
+	return value;
 }
 
 function span(text: string): number {

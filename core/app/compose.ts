@@ -37,6 +37,8 @@ export interface PipelineSettings {
 	readonly disabledParsers: readonly string[];
 	/** A recording, which takes the place of the config's sources. */
 	readonly replay?: string;
+	/** Every source's record by itself, whatever the config or a recording says. */
+	readonly isUnmerged?: true;
 	/** By which the pulse names plugins. */
 	readonly roster?: readonly RosterEntry[];
 	/** Plugins are followed through their promises and timers: a worker before hung or died and nobody knew in whose code. */
@@ -140,7 +142,7 @@ const SPOOL_HINT = "more room on its disk, or a larger `queue.spool.max_bytes`";
 const QUEUE_HINT = "a faster disk or receiver, fewer targets, or a larger `queue` for this sink";
 
 async function makeSources(
-	{ config, hosts, plugins, replay }: PipelineSettings,
+	{ config, hosts, plugins, replay, isUnmerged }: PipelineSettings,
 	{ board, onLoaded }: PipelineSurroundings,
 	parsers: readonly ParserPlugin[],
 	delivery: Delivery,
@@ -156,7 +158,7 @@ async function makeSources(
 			const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
 			board.for(parser.protocol).warn("PARSER_FAILED", `the parser threw: ${reason}`);
 		});
-		engine.stage = new Correlation(engine, delivery.emit);
+		if (isUnmerged !== true) engine.stage = new Correlation(engine, delivery.emit);
 		return engine;
 	};
 	if (replay !== undefined) {

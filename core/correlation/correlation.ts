@@ -18,8 +18,6 @@ import { positionOf } from "./place.js";
 const MOST_WAITING = 16_384;
 /** Of the engine's memory for payload: what waits here must leave room for what is being captured. */
 const PAYLOAD_SHARE = 0.5;
-/** Records that went on and are known again. */
-const MOST_REMEMBERED = 32_768;
 const MOST_HOPS = 65_536;
 
 /** Flag of a record that repeats one which went on before; `polytap.same_as` is the id of that one. */
@@ -40,8 +38,6 @@ export class Correlation implements ExchangeStage {
 	readonly #hops = new Map<string, HopGroups>();
 	/** All that wait, in the order of their deadlines. */
 	readonly #waiting = new Set<Entry>();
-	/** Where records are that went on, in their order. */
-	readonly #remembered = new Set<{ readonly group: Group; readonly position: number }>();
 	readonly #counts = { merged: 0, late: 0, alone: 0, evicted: 0, legsLinked: 0, legsAlone: 0, differing: 0, reused: 0 };
 
 	constructor(host: CorrelationHost, emit: (exchange: Exchange) => void) {
@@ -62,6 +58,10 @@ export class Correlation implements ExchangeStage {
 		}
 		const { source } = exchange.seenBy;
 		const group = this.#join(exchange.facts.ends, source, nowUs);
+		if (this.#isPlain(group, exchange)) {
+			this.#emit(exchange);
+			return;
+		}
 		const position = positionOf(exchange, group.bases);
 		const known = group.waiting.get(position);
 		if (known !== undefined) {
@@ -74,8 +74,8 @@ export class Correlation implements ExchangeStage {
 			this.#emit(exchange);
 			return;
 		}
-		const before = group.emitted.get(position);
-		if (before !== undefined && isSame(before, before.ordinal, exchange) && !before.sources.includes(source)) {
+		const before = group.emittedAt(position);
+		if (before !== null && isSame(before, before.ordinal, exchange) && !before.sources.includes(source)) {
 			this.#late(before, exchange);
 			return;
 		}
@@ -125,6 +125,11 @@ export class Correlation implements ExchangeStage {
 		return this.#host.sourceNames.length > 1;
 	}
 
+	/** The usual case: one source, one view of its connection, no proxy. */
+	#isPlain(group: Group, exchange: CapturedExchange): boolean {
+		return !this.#hasSeveral && group.members.length === 1 && group.queue.length === 0 && hopOf(exchange) === null;
+	}
+
 	#join(ends: ConnectionEnds, source: string, nowUs: number): Group {
 		return this.#groups.join(ends, source, nowUs, this.#host.options.maxConnections);
 	}
@@ -169,7 +174,7 @@ export class Correlation implements ExchangeStage {
 		let hops = this.#hops.get(hop);
 		if (hops === undefined) {
 			this.#hops.set(hop, (hops = { downstream: null, upstream: null }));
-			if (this.#hops.size > MOST_HOPS) this.#forgetHop();
+			if (this.#hops.size > MOST_HOPS) this.#forgetHops();
 		}
 		hops[isDownstream ? "downstream" : "upstream"] = entry.group;
 		const group = hops[isDownstream ? "upstream" : "downstream"];
@@ -181,15 +186,17 @@ export class Correlation implements ExchangeStage {
 			if (!this.#mustWait(other)) other.isSettled = true;
 			return;
 		}
-		const gone = group?.emitted.get(entry.position);
-		if (gone !== undefined && gone.times !== null && isSame(gone, gone.ordinal, exchange))
+		const gone = group?.emittedAt(entry.position) ?? null;
+		if (gone !== null && gone.times !== null && isSame(gone, gone.ordinal, exchange))
 			entry.leg.other = { entry: null, id: gone.id, times: gone.times };
 	}
 
-	#forgetHop(): void {
+	/** Several at once: the first one is not found faster than all before it are skipped. */
+	#forgetHops(): void {
+		let left = MOST_HOPS >> 4;
 		for (const oldest of this.#hops.keys()) {
+			if (left-- === 0) return;
 			this.#hops.delete(oldest);
-			return;
 		}
 	}
 
@@ -203,13 +210,16 @@ export class Correlation implements ExchangeStage {
 		this.#release(entry);
 	}
 
+	/** Several at once, as above. */
 	#evict(): void {
+		let left = Math.max(1, this.#waiting.size >> 4);
 		for (const entry of this.#waiting) {
+			if (left === 0) return;
 			if (entry.isSettled) continue;
+			left--;
 			this.#counts.evicted++;
 			entry.isSettled = true;
 			this.#release(entry);
-			return;
 		}
 	}
 
@@ -239,22 +249,13 @@ export class Correlation implements ExchangeStage {
 		if (record.flags.includes("observers-differ")) this.#counts.differing++;
 		if (leg !== null && leg.other !== null) record.annotations = { ...record.annotations, ...linkAnnotations(leg) };
 		if (otherIds !== null) record.annotations = { ...record.annotations, "polytap.other_ids": otherIds };
-		if (this.#hasSeveral || leg !== null) {
+		// whom all have seen nobody can bring late
+		const isComplete = group.members.length > 1 && sources.length >= group.members.length;
+		if (!isComplete && (this.#hasSeveral || leg !== null)) {
 			const { id, kind, protocol } = record;
-			this.#remember(group, position, { id, ordinal, kind, protocol, sources, times: leg?.times ?? null });
+			group.remember({ position, id, ordinal, kind, protocol, sources, times: leg?.times ?? null });
 		}
 		this.#emit(record);
-	}
-
-	#remember(group: Group, position: number, emitted: Emitted): void {
-		group.emitted.set(position, emitted);
-		this.#remembered.add({ group, position });
-		if (this.#remembered.size <= MOST_REMEMBERED) return;
-		for (const oldest of this.#remembered) {
-			oldest.group.emitted.delete(oldest.position);
-			this.#remembered.delete(oldest);
-			return;
-		}
 	}
 }
 

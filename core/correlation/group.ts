@@ -5,6 +5,7 @@ import type { HopTimes } from "./legs.js";
 
 /** What stays of a record that was emitted, so that a later observation of the same exchange is known for what it is. */
 export interface Emitted {
+	readonly position: number;
 	readonly id: string;
 	readonly ordinal: number;
 	readonly kind: ExchangeKind;
@@ -13,6 +14,9 @@ export interface Emitted {
 	/** By the clock of the proxy whose leg it is, or null. */
 	readonly times: HopTimes | null;
 }
+
+/** Records of one connection that went on and are known again. */
+const MOST_EMITTED = 32;
 
 /** One connection, as however many sources know it. */
 export class Group {
@@ -23,7 +27,8 @@ export class Group {
 	bases: readonly [number, number] | null;
 	/** By position. */
 	readonly waiting = new Map<number, Entry>();
-	readonly emitted = new Map<number, Emitted>();
+	#emitted: Emitted[] | null = null;
+	#emittedAt = 0;
 	/** In the order in which they came and must leave. */
 	readonly queue: Entry[] = [];
 	/** True where a record waited in vain for other sources: the next ones do not. */
@@ -37,5 +42,17 @@ export class Group {
 
 	hasSource(source: string): boolean {
 		return this.members.some((member) => member.source === source);
+	}
+
+	/** What went on at that position, if it was one of the last. */
+	emittedAt(position: number): Emitted | null {
+		if (this.#emitted !== null) for (const each of this.#emitted) if (each.position === position) return each;
+		return null;
+	}
+
+	remember(emitted: Emitted): void {
+		this.#emitted ??= [];
+		this.#emitted[this.#emittedAt] = emitted;
+		this.#emittedAt = (this.#emittedAt + 1) % MOST_EMITTED;
 	}
 }

@@ -35,6 +35,7 @@ export function hopOf({
 	annotations,
 }: CapturedExchange): { readonly hop: string; readonly isDownstream: boolean } | null {
 	const hop = annotations[HOP];
+	if (hop === undefined) return null;
 	const leg = annotations[LEG];
 	if (typeof hop !== "string" || (leg !== "downstream" && leg !== "upstream")) return null;
 	return { hop, isDownstream: leg === "downstream" };
