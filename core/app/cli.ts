@@ -97,6 +97,7 @@ interface CompareFlags {
 	readonly ignore: readonly string[];
 	readonly examples: number;
 	readonly tolerance: number;
+	readonly by: "source" | "type";
 }
 
 program
@@ -112,6 +113,11 @@ program
 	.addOption(new Option("-f, --format <format>", "of the report").choices(REPORT_FORMATS).default("text"))
 	.option("-o, --out <file>", "write the report there, and the text to standard output")
 	.option("--ignore <words...>", "causes of misses and fields that do not count: filtered, request.headers", [])
+	.addOption(
+		new Option("--by <what>", "compare each source by itself, or all of one type together")
+			.choices(["source", "type"])
+			.default("source"),
+	)
 	.option("--examples <count>", "differences and misses shown of each kind", count, 20)
 	.option("--tolerance <time>", "times of one exchange may differ by so much", span, 5_000)
 	.action(async (files: string[], flags: CompareFlags) => {
@@ -125,6 +131,7 @@ program
 			ignore: flags.ignore,
 			examples: flags.examples,
 			toleranceMs: flags.tolerance,
+			by: flags.by,
 			out: flags.out ?? null,
 		};
 		const compared = await compareSources(settings, handleSignals().stop);

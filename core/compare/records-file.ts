@@ -10,7 +10,7 @@ const NEWLINE = 10;
 const PIECE_BYTES = 4 << 20;
 
 export interface RecordsFile {
-	/** By the name of the source that saw them. */
+	/** By the name of the source that saw them, or its type. */
 	readonly bySource: ReadonlyMap<string, readonly Digest[]>;
 	/** Records that several sources saw, so that nobody knows any more what each of them had. */
 	readonly merged: number;
@@ -19,7 +19,12 @@ export interface RecordsFile {
 }
 
 /** Rejects with `CAPTURE_UNREADABLE`. `isZipped`: by gzip. */
-export async function readRecords(path: string, digester: Digester, isZipped = false): Promise<RecordsFile> {
+export async function readRecords(
+	path: string,
+	digester: Digester,
+	by: "source" | "type",
+	isZipped = false,
+): Promise<RecordsFile> {
 	const bySource = new Map<string, Digest[]>();
 	let merged = 0;
 	let unreadable = 0;
@@ -32,7 +37,7 @@ export async function readRecords(path: string, digester: Digester, isZipped = f
 			}
 			const sources = new Set(exchange.observedBy.map(({ source }) => source));
 			if (sources.size > 1) merged++;
-			const [source = "?"] = sources;
+			const source = exchange.observedBy[0]?.[by] ?? "?";
 			const digests = bySource.get(source);
 			if (digests === undefined) bySource.set(source, [digester.of(exchange)]);
 			else digests.push(digester.of(exchange));

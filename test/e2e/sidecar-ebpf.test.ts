@@ -1,11 +1,12 @@
 /** eBPF and the sidecar on the same traffic: one record each way, both observers, legs linked; and their parity. */
 import { randomBytes } from "node:crypto";
 import { Agent, request } from "node:http";
+import { needing } from "./support/needing.js";
 import { missing } from "./support/needs.js";
 import { startNginx } from "./support/nginx.js";
 import { freePort } from "./support/port.js";
 import { withScope } from "./support/scope.js";
-import { legOf, needing, sha256, startSidecar } from "./support/sidecar.js";
+import { legOf, sha256, startSidecar } from "./support/sidecar.js";
 
 const EXCHANGES = 60;
 

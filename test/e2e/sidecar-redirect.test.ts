@@ -3,11 +3,12 @@ import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemProgram } from "../../sources/sidecar-legacy/rules/system-program.js";
+import { needing } from "./support/needing.js";
 import { inside, type NamespacePair, namespacePair } from "./support/netns.js";
 import { startNginx } from "./support/nginx.js";
 import { Program, runProgram } from "./support/program.js";
 import { type Scope, withScope } from "./support/scope.js";
-import { legOf, needing, sha256, startSidecar } from "./support/sidecar.js";
+import { legOf, sha256, startSidecar } from "./support/sidecar.js";
 
 const TABLE = "polytap_legacy";
 const RELAY = 15_001;

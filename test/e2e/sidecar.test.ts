@@ -3,11 +3,12 @@ import { createHash, randomBytes } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
+import { needing } from "./support/needing.js";
 import { startNginx } from "./support/nginx.js";
 import { startPostgresql } from "./support/postgresql.js";
 import { pause, runProgram } from "./support/program.js";
 import { withScope } from "./support/scope.js";
-import { legOf, listen, makeCertificate, needing, readAll, sha256, startSidecar } from "./support/sidecar.js";
+import { legOf, listen, makeCertificate, readAll, sha256, startSidecar } from "./support/sidecar.js";
 
 needing("nginx")("nginx: bodies of all sizes on both legs, equal by SHA-256", (t) =>
 	withScope(async (scope) => {

@@ -12,6 +12,7 @@ import { PolytapError } from "../../errors.js";
 import { BUILTINS } from "../builtins.js";
 import { composePipeline } from "../compose.js";
 import { makeConfig, readConfig } from "../config-file.js";
+import { sumCounters } from "../counters.js";
 import { RateLimitedBoard } from "../diagnostics.js";
 import { kindOfFile } from "../file-kind.js";
 import { makeLog } from "../log.js";
@@ -36,6 +37,8 @@ export interface CompareSettings {
 	readonly ignore: readonly string[];
 	readonly examples: number;
 	readonly toleranceMs: number;
+	/** What is compared: each source by itself, or all of one type together (a sidecar for each application). */
+	readonly by: "source" | "type";
 	/** File for the report, or null for standard output. */
 	readonly out: string | null;
 }
@@ -50,8 +53,8 @@ export interface Compared {
 const BELOW = 4;
 
 export async function compareSources(settings: CompareSettings, stop: AbortController): Promise<Compared> {
-	const { files, config, parity, format, out } = settings;
-	if ((config === null) === (files.length === 0))
+	const { config, parity, format, out } = settings;
+	if ((config === null) === (settings.files.length === 0))
 		throw new PolytapError(
 			"USAGE",
 			"compare takes either -c with a config whose sources run together, or files that sources wrote",
@@ -60,7 +63,7 @@ export async function compareSources(settings: CompareSettings, stop: AbortContr
 	const folder = await mkdtemp(join(tmpdir(), "polytap-compare-"));
 	try {
 		const gathered =
-			config === null ? await fromFiles(files, folder, stop) : await fromLive(config, settings.forMs, folder, stop);
+			config === null ? await fromFiles(settings, folder, stop) : await fromLive(config, settings, folder, stop);
 		const report = compare(gathered.sources, optionsOf(settings), gathered.remarks);
 		const text = rendered(report, format);
 		if (out !== null) await writeReport(out, text);
@@ -78,7 +81,7 @@ interface Gathered {
 	readonly exitCode: number;
 }
 
-async function fromFiles(files: readonly string[], folder: string, stop: AbortController): Promise<Gathered> {
+async function fromFiles({ files, by }: CompareSettings, folder: string, stop: AbortController): Promise<Gathered> {
 	const digester = new Digester();
 	const remarks: string[] = [];
 	let exitCode = 0;
@@ -93,7 +96,7 @@ async function fromFiles(files: readonly string[], folder: string, stop: AbortCo
 				exitCode ||= exitCodeOf(failure);
 			}
 		}
-		const found = await readRecords(path, digester, format === "gzip");
+		const found = await readRecords(path, digester, by, format === "gzip");
 		remarks.push(...remarksOf(file, found));
 		read.push({ name: basename(file), found });
 	}
@@ -126,7 +129,12 @@ function remarksOf(file: string, { merged, unreadable }: RecordsFile): string[] 
 }
 
 /** The config's sources in one run, each record by itself, and nothing but this report as their sink. */
-async function fromLive(file: string, forMs: number | null, folder: string, stop: AbortController): Promise<Gathered> {
+async function fromLive(
+	file: string,
+	{ forMs, by }: CompareSettings,
+	folder: string,
+	stop: AbortController,
+): Promise<Gathered> {
 	const { config, catalog } = await readConfig(file);
 	if (config.sources.length < 2)
 		throw new PolytapError("USAGE", `${file} has ${config.sources.length} source: comparing takes two or more`);
@@ -150,13 +158,14 @@ async function fromLive(file: string, forMs: number | null, folder: string, stop
 	const { totals, failures } = await supervisor.run(stop.signal);
 	clearTimeout(timer);
 	for (const failure of failures) log.error(failure);
-	const found = await readRecords(path, new Digester());
+	const found = await readRecords(path, new Digester(), by);
+	const names = [...new Set(config.sources.map(({ name, type }) => (by === "type" ? type : name)))];
 	return {
-		sources: config.sources.map(({ name }) => ({
-			name,
-			digests: found.bySource.get(name) ?? [],
-			counters: totals.sources[name]?.counters ?? {},
-		})),
+		sources: names.map((name) => {
+			const members = config.sources.filter((one) => (by === "type" ? one.type : one.name) === name);
+			const counters = members.map((one) => totals.sources[one.name]?.counters ?? {}).reduce(sumCounters, {});
+			return { name, digests: found.bySource.get(name) ?? [], counters };
+		}),
 		remarks: lossOf(totals),
 		exitCode: failures[0] === undefined ? 0 : exitCodeOf(failures[0]),
 	};

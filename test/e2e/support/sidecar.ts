@@ -1,25 +1,15 @@
 /** A sidecar under test, and peers for it. */
 import { createHash } from "node:crypto";
-import { createWriteStream } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
-import anyTest, { type TestFn } from "ava";
 import type { Totals } from "../../../core/app/totals.js";
 import type { Exchange } from "../../../core/index.js";
-import { missing } from "./needs.js";
 import { CLI } from "./polytap.js";
 import { Program, runProgram } from "./program.js";
 import type { Scope } from "./scope.js";
 
-const test: TestFn = anyTest;
 export const sha256 = (data: Uint8Array | string): string => createHash("sha256").update(data).digest("hex");
-
-export function needing(...needs: readonly string[]) {
-	const why = process.getuid?.() !== 0 ? "it needs root" : missing(...needs);
-	if (why !== null) createWriteStream("", { fd: 2 }).write(`SKIPPED sidecar: ${why}\n`);
-	return why === null ? test.serial : test.serial.skip;
-}
 
 export interface Sidecar {
 	readonly port: number;
