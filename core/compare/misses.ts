@@ -9,6 +9,7 @@ export const MISS_CAUSES = {
 	encrypted: "the source saw the connection as TLS and not what is in it",
 	"undecided-protocol": "the source saw the connection and could not tell what was spoken",
 	"connection-unseen": "the source saw that server, but nothing of that connection",
+	fragment: "what the other source has is only a part of an exchange, because bytes are missing there",
 	unknown: "the source saw the connection, whole, and has no such exchange",
 } as const;
 
@@ -47,7 +48,7 @@ export class Sightings {
 	}
 
 	/** Of a record that another source has: one of `MISS_CAUSES`, or a cause of loss (`ring-full`). */
-	causeOf({ connection, server, startedUs }: Digest): string {
+	causeOf({ connection, server, startedUs, outcome }: Digest): string {
 		if (this.#servers.size === 0) return "source-silent";
 		const seen = this.#connections.get(connection);
 		if (seen === undefined) {
@@ -59,6 +60,7 @@ export class Sightings {
 		if (seen.isEncrypted) return "encrypted";
 		if (loss !== undefined) return loss;
 		if (seen.opaque !== null) return "undecided-protocol";
-		return startedUs < seen.firstUs || seen.causes.has("joined-late") ? "before-attach" : "unknown";
+		if (startedUs < seen.firstUs || seen.causes.has("joined-late")) return "before-attach";
+		return outcome === "partial" ? "fragment" : "unknown";
 	}
 }
