@@ -95,6 +95,22 @@ for (const jdk of findJdks()) {
 	);
 }
 
+for (const jdk of findJdks().filter(({ version }) => version >= 21))
+	live(`JDK ${jdk.version}: a server on virtual threads`, (t) =>
+		withScope(async (scope) => {
+			const programs = await JavaPrograms.compile(scope, ["Https.java"]);
+			const capture = await startJavaCapture(scope);
+			const args = ["Https", "together", programs.keyStore, "10"];
+			const said = saidBy(await programs.run(jdk, capture.listen, args, ["-Dvirtual=true"]));
+			const { exchanges, totals } = await capture.stop();
+			t.is(said.length, 20);
+			checkAll(t, said, exchanges, "http/1.1");
+			// the server's thread answers, whatever thread of the client asked
+			for (const { annotations } of exchanges) t.true(annotations["java.thread.virtual"]);
+			checkHarmless(t, totals.sources.jvm?.counters);
+		}),
+	);
+
 /** Echoes with the status that the path asks for. */
 async function startHttp2(scope: Scope, programs: JavaPrograms, ports: Set<number>): Promise<number> {
 	const server = createSecureServer({ pfx: await readFile(programs.keyStore), passphrase: "changeit" });

@@ -64,11 +64,17 @@ public final class Https {
 		context.init(factory.getKeyManagers(), null, null);
 		HttpsServer server = HttpsServer.create(new InetSocketAddress("127.0.0.1", 0), 0);
 		server.setHttpsConfigurator(new HttpsConfigurator(context));
-		ExecutorService workers = Executors.newFixedThreadPool(4);
-		server.setExecutor(workers);
+		server.setExecutor(workers());
 		server.createContext("/", new Echo());
 		server.start();
 		return server;
+	}
+
+	/** Virtual threads are there since Java 21. */
+	private static ExecutorService workers() throws Exception {
+		return Boolean.getBoolean("virtual")
+				? (ExecutorService) Executors.class.getMethod("newVirtualThreadPerTaskExecutor").invoke(null)
+				: Executors.newFixedThreadPool(4);
 	}
 
 	private static final class Echo implements HttpHandler {
