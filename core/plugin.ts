@@ -304,6 +304,11 @@ export interface PayloadWriter {
 	 * `gap`.
 	 */
 	bodyGap(length: number | null): void;
+	/**
+	 * True while its end is still to come, where only what follows tells that (the end of a result's rows). Where its message ends
+	 * before that, other than well or by the protocol's own error, its end is missing.
+	 */
+	expectMore(isExpected: boolean): void;
 	/** `length` payload bytes are a secret (a password): counted as `redacted`, and never copied anywhere. */
 	secret(length: number): void;
 	/** One structured value (a row, a document, a reply) that took `bytes` bytes. The body is `json`: the list of them. */

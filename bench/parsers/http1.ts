@@ -88,6 +88,7 @@ class Nowhere implements ParserOutput, MessageWriter, PartWriter {
 	bodyGap(): void {}
 	contentEncoding(): void {}
 	trailers(): void {}
+	expectMore(): void {}
 	decodeWith(): void {}
 
 	contentType(): boolean {

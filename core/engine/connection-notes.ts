@@ -7,8 +7,11 @@ export class ConnectionNotes {
 	#values: Record<string, AttributeValue> | null = null;
 	#names = 0;
 
+	/** By name: the order in which the two directions told them says nothing. */
 	get values(): Attributes | null {
-		return this.#values;
+		const values = this.#values;
+		if (values === null) return null;
+		return Object.fromEntries(Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1)));
 	}
 
 	set(name: string, value: AttributeValue): void {

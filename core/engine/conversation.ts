@@ -248,6 +248,7 @@ export class Conversation implements LaneOwner {
 			if (exchange === null) break;
 			if (!exchange.isDone) this.#voice.done(exchange, outcome);
 		}
+		this.#voice.pairing.forgetOwed();
 	}
 
 	/** Lets time pass: held directions go on, old requests are given up. */
@@ -332,6 +333,8 @@ export class Conversation implements LaneOwner {
 
 	#keep(lane: Lane, data: Uint8Array, offset: number, tsUs: number): void {
 		lane.carry.append(data, offset, tsUs, lane.shift);
+		// who is held has waited long enough when there is no more room
+		if (lane.waitDeadlineUs !== 0 && lane.carry.length > this.#engine.options.maxCarryBytes) this.#proceed(lane);
 		if (lane.carry.length > this.#engine.options.maxCarryBytes) this.#becomeOpaque("carry-limit");
 	}
 

@@ -12,6 +12,8 @@ export class Extras {
 	parts: Part[] | null = null;
 	/** Who reads the payload; null: nobody, it is a body. */
 	reader: Content | null = null;
+	/** Of the payload itself; each part knows its own. */
+	isExpectingMore = false;
 	/** Bytes between its first and last position that belong to others: it lies in a logical stream. */
 	skew = 0;
 	/** Payload bytes of all parts together that may still be kept. */
@@ -31,8 +33,8 @@ export class Extras {
 		return held;
 	}
 
-	closeParts(): void {
-		if (this.parts !== null) for (const part of this.parts) part.close();
+	closeParts(isWhole: boolean): void {
+		if (this.parts !== null) for (const part of this.parts) part.close(isWhole);
 	}
 
 	release(): void {

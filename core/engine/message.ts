@@ -125,6 +125,11 @@ export class Message implements MessageWriter {
 		if (context !== null) this.#missing(context, null, cause ?? context.lossCause);
 	}
 
+	expectMore(isExpected: boolean): void {
+		const context = this.#context;
+		if (context !== null) this.#extras(context).isExpectingMore = isExpected;
+	}
+
 	secret(length: number): void {
 		const context = this.#context;
 		if (context !== null) this.#missing(context, length, "redacted");
@@ -193,6 +198,7 @@ export class Message implements MessageWriter {
 		const context = this.#context;
 		if (context === null) return;
 		const shift = context.shiftBefore(index);
+		this.#cut(outcome);
 		const endUs = index > 0 ? context.timeAt(index - 1) : context.timeAt(0);
 		this.close(context.positionBefore(index) + shift, endUs, outcome, shift);
 	}
@@ -200,6 +206,7 @@ export class Message implements MessageWriter {
 	abandon(outcome: "ok" | "error" | "aborted"): void {
 		const context = this.#context;
 		if (context === null) return;
+		this.#cut(outcome);
 		const { dir } = this;
 		const end = Math.max(this.startOffset, context.positionOf(dir));
 		this.close(end, context.timeAt(0), outcome, context.shiftOf(dir));
@@ -273,15 +280,19 @@ export class Message implements MessageWriter {
 		return true;
 	}
 
+	#cut(outcome: "ok" | "error" | "aborted"): void {
+		if (outcome === "aborted" && this.extras?.isExpectingMore === true) this.bodyGap(null);
+	}
+
 	#endExtras(extras: Extras, shift: number): void {
 		const { reader } = extras;
+		const isWhole = this.outcome === "ok" || this.outcome === "error";
 		if (reader !== null) {
-			const isWhole = this.outcome === "ok" || this.outcome === "error";
 			reader.end(isWhole);
 			if (isWhole && reader.wantedOutcome !== null) this.outcome = reader.wantedOutcome;
 		}
 		extras.skew += shift;
-		extras.closeParts();
+		extras.closeParts(isWhole);
 	}
 
 	/** For the engine: it lies in a logical stream, whose bytes do not follow each other on the wire. */
@@ -304,6 +315,7 @@ export class Message implements MessageWriter {
 /** What a message gives that is over, or has too many. */
 const NO_PART: PartWriter = {
 	attributes: () => {},
+	expectMore: () => {},
 	body: () => {},
 	bodyGap: () => {},
 	secret: () => {},

@@ -1,4 +1,8 @@
+import type { MessageHead } from "../plugin.js";
 import type { CapturedExchange } from "./captured-exchange.js";
+
+/** Heads of evicted requests that are kept for their responses; of more than these only the number. */
+const MAX_OWED_HEADS = 4096;
 
 /**
  * Which response answers which request: in order, or by tag. Knows nothing of bytes; times are those of first bytes.
@@ -12,6 +16,9 @@ export class Pairing {
 	#realign = false;
 	/** Requests were lost, or never seen: a response may belong to one of them. Once lost, always in doubt. */
 	#requestsLost = false;
+	/** Requests before the oldest that waits, given up to the cap: so many responses come before its own. */
+	#owed = 0;
+	#owedHeads: (MessageHead | null)[] = [];
 	/** Requests that others followed which were lost. */
 	#followedByLoss: WeakSet<CapturedExchange> | null = null;
 
@@ -53,6 +60,7 @@ export class Pairing {
 	): CapturedExchange | null {
 		if (tag !== undefined) return this.#tagged?.get(tag) ?? null;
 		if (this.#realign) this.#align(startUs, dropped);
+		if (this.#owed > 0) return null;
 		const oldest = this.#waiting[this.#head] ?? null;
 		return oldest !== null && this.#requestsLost && oldest.startUs > startUs ? null : oldest;
 	}
@@ -80,6 +88,39 @@ export class Pairing {
 		if (this.#tagged !== null) yield* this.#tagged.values();
 	}
 
+	/** The next response in order answers a request that was evicted. Asked after `peek`. */
+	get isOwed(): boolean {
+		return this.#owed > 0;
+	}
+
+	/** Head of that request, as far as it is known. */
+	get owedHead(): MessageHead | null {
+		return this.#owedHeads[0] ?? null;
+	}
+
+	takeOwed(): void {
+		this.#realign = false;
+		this.#owed--;
+		this.#owedHeads.shift();
+	}
+
+	/** Takes the oldest out. Where responses come in order, its response still comes before all others. */
+	evict(): CapturedExchange | null {
+		const isInOrder = this.#head < this.#waiting.length;
+		const oldest = this.takeOldest();
+		if (!isInOrder || oldest === null) return oldest;
+		if (this.#owed === this.#owedHeads.length && this.#owed < MAX_OWED_HEADS)
+			this.#owedHeads.push(oldest.req?.saidHead ?? null);
+		this.#owed++;
+		return oldest;
+	}
+
+	/** Nothing that was said before counts any more: another parser goes on. */
+	forgetOwed(): void {
+		this.#owed = 0;
+		this.#owedHeads = [];
+	}
+
 	takeOldest(): CapturedExchange | null {
 		const oldest = this.#waiting[this.#head];
 		if (oldest !== undefined) {
@@ -95,6 +136,12 @@ export class Pairing {
 
 	#align(startUs: number, dropped: (exchange: CapturedExchange) => void): void {
 		const waiting = this.#waiting;
+		const isSure = waiting.length > this.#head && waiting[this.#head]!.startUs <= startUs;
+		if (this.#owed > 0 && isSure) this.forgetOwed();
+		else if (this.#owed > 1) {
+			this.#owedHeads = this.#owed === this.#owedHeads.length ? this.#owedHeads.slice(-1) : [];
+			this.#owed = 1;
+		}
 		while (waiting.length - this.#head > 1 && waiting[this.#head + 1]!.startUs <= startUs) {
 			const lost = waiting[this.#head]!;
 			this.#head++;

@@ -190,7 +190,9 @@ export class ParserVoice implements ParserOutput, MessageContext {
 	}
 
 	pending(index: number, tag?: number): MessageHead | null {
-		return this.#peek(index, tag)?.req?.saidHead ?? null;
+		const answered = this.#peek(index, tag);
+		if (answered === null && tag === undefined && this.pairing.isOwed) return this.pairing.owedHead;
+		return answered?.req?.saidHead ?? null;
 	}
 
 	begin(
@@ -215,6 +217,10 @@ export class ParserVoice implements ParserOutput, MessageContext {
 		} else {
 			exchange = this.#exchange(kind, dir, offset, tag);
 			if (parent !== null) exchange.parentId = parent;
+			if (dir === 1 && kind === "exchange" && tag === undefined && this.pairing.isOwed) {
+				this.pairing.takeOwed();
+				exchange.addFlag("late-response");
+			}
 			if (dir === 0 && kind === "exchange") {
 				const replaced = this.pairing.add(exchange, tag);
 				if (replaced !== null && !replaced.isDone) this.#neverAnswered(replaced, "tag-reused");
@@ -232,7 +238,11 @@ export class ParserVoice implements ParserOutput, MessageContext {
 
 	settle(outcome: "ok" | "error" | "aborted" | "partial", tag?: number): boolean {
 		const exchange = this.#peek(0, tag);
-		if (exchange === null) return false;
+		if (exchange === null) {
+			if (tag !== undefined || !this.pairing.isOwed) return false;
+			this.pairing.takeOwed();
+			return true;
+		}
 		this.pairing.take(tag);
 		if (exchange.isDone) return true;
 		if (exchange.req?.isOpen === true) exchange.settled = outcome;
@@ -313,7 +323,7 @@ export class ParserVoice implements ParserOutput, MessageContext {
 	}
 
 	#evictPending(): void {
-		const oldest = this.pairing.takeOldest();
+		const oldest = this.pairing.evict();
 		if (oldest === null || oldest.isDone) return;
 		this.#engine.totals.pendingEvicted++;
 		this.#neverAnswered(oldest, "pending-cap");

@@ -15,6 +15,7 @@ export class Part implements PartWriter {
 	#partDecoder: PartDecoder | null = null;
 	/** What the decoder made of it; undefined: nobody asked yet. */
 	#decoded: ReturnType<PartDecoder["decode"]> | undefined = undefined;
+	#isExpectingMore = false;
 	readonly #startUs: number;
 	/** Null once the message that it belongs to is over. */
 	#context: MessageContext | null;
@@ -30,6 +31,10 @@ export class Part implements PartWriter {
 
 	attributes(attributes: Attributes): void {
 		if (this.#context !== null) this.#attributes = { ...this.#attributes, ...attributes };
+	}
+
+	expectMore(isExpected: boolean): void {
+		this.#isExpectingMore = isExpected;
 	}
 
 	decodeWith(decoder: PartDecoder): void {
@@ -78,7 +83,8 @@ export class Part implements PartWriter {
 	}
 
 	/** The message is over, and every writer of its parts. */
-	close(): void {
+	close(isWhole: boolean): void {
+		if (this.#isExpectingMore && !isWhole) this.bodyGap(null);
 		this.#context = null;
 	}
 

@@ -97,6 +97,7 @@ class AtOnce implements ContentOutput {
 			item: (value, bytes) => part.item(value, bytes),
 			items: (decoder) => part.items(decoder),
 			attributes: (more) => part.attributes(more),
+			expectMore: (isExpected) => part.expectMore(isExpected),
 			decodeWith: (decoder) => part.decodeWith(decoder),
 		};
 	}

@@ -86,6 +86,8 @@ class Writer implements MessageWriter {
 		throw new Error("HTTP/1 needs no byte to read another");
 	}
 
+	expectMore(): void {}
+
 	bodyGap(length: number | null): void {
 		if (!this.isOpen) return;
 		this.record.bodyBytes += length ?? 0;

@@ -41,6 +41,11 @@ class WatchedPayload<W extends PayloadWriter> implements PayloadWriter {
 		this.inner.bodyGap(length);
 	}
 
+	expectMore(isExpected: boolean): void {
+		this.out.speaking("expectMore");
+		this.inner.expectMore(isExpected);
+	}
+
 	secret(length: number): void {
 		this.out.speaking("secret");
 		this.out.size(length, "secret");
