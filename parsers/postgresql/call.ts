@@ -14,6 +14,8 @@ export class Call {
 	readonly request: MessageWriter;
 	/** The client may still add to it: data of a COPY, a password. */
 	isRequestOpen = true;
+	/** The question is asked: what may come is data of a COPY or a password, and the answer ends that. */
+	isAsked = false;
 	kind: CallKind = "close";
 	sql: Sql | null = null;
 	statement: Statement | null = null;
@@ -34,6 +36,8 @@ export class Call {
 	tagText = "";
 	isSuspended = false;
 	notices = 0;
+	/** Its response will not be known. */
+	isLost = false;
 	/** Of the response, once it is known. */
 	outcome: Exclude<Outcome, "partial" | "unanswered"> = "ok";
 
@@ -45,7 +49,7 @@ export class Call {
 
 	/** Ends the request from the other direction: nothing more will come of it. */
 	closeRequest(): void {
-		if (!this.isRequestOpen) return;
+		if (!this.isRequestOpen || !this.isAsked) return;
 		this.isRequestOpen = false;
 		this.request.abandon("ok");
 	}

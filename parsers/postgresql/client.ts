@@ -1,35 +1,33 @@
-import type { MessageWriter, ParserOutput, PayloadWriter } from "../../core/index.js";
+import type { MessageWriter, ParserOutput } from "../../core/index.js";
 import { MessageHead } from "../../core/index.js";
 import { afterParameters, parseBindHead, parseFormats } from "./bind.js";
 import { Call, type CallKind } from "./call.js";
 import { type Ask, MAX_EXPECTATIONS } from "./expectations.js";
 import { requestHead } from "./heads.js";
+import { LongMessage, prefixEnd, TEXT_BYTES } from "./long-message.js";
 import { readOpening } from "./opening.js";
 import type { Session } from "./session.js";
 import { Sql } from "./sql.js";
 import { ParameterDecoder, type Portal, Statement } from "./statements.js";
-import { MessageStream } from "./stream.js";
 import { Front, int32, isFront, MAX_MESSAGE_BYTES, nulAt, uint16, uint32, utf8 } from "./wire.js";
 
 /** Messages up to this size are looked at as a whole; of longer ones only what is needed. */
 const WHOLE_BYTES = 256 << 10;
-/** So much of a longer query's text is an attribute; all of it is a part of the request. */
-const TEXT_BYTES = 64 << 10;
+
+/** Data of a COPY may follow these. */
+const OF_COPY: readonly number[] = [Front.copyData, Front.copyDone, Front.copyFail, Front.sync, Front.flush];
 
 /** What the client says. */
 export class ClientSide {
 	readonly #session: Session;
-	readonly #stream = new MessageStream();
+	readonly #long = new LongMessage();
 	/** Messages of the extended protocol up to the next Execute, Sync or Flush. */
 	#group: Call | null = null;
 	/** The call that data of a COPY belongs to, as far as the client can know. */
 	#copier: Call | null = null;
-	/** Ends when the streamed message does. */
-	#ending: Call | null = null;
-	// of a Bind that is streamed: parameters to come, and bytes of the current one
-	#parameters = 0;
-	#parameterLeft = 0;
-	#binding: ((resultFormats: readonly number[]) => void) | null = null;
+	/** The message under way is a password, or another proof. */
+	#isProof = false;
+	readonly #isCopier = (call: Call): boolean => this.#copier === call;
 
 	constructor(session: Session) {
 		this.#session = session;
@@ -37,7 +35,11 @@ export class ClientSide {
 
 	/** Position after what was consumed, the same where more is needed, or HOLD. */
 	next(bytes: Uint8Array, at: number, out: ParserOutput): number {
-		if (this.#stream.left > 0) return this.#streamOn(bytes, at);
+		if (this.#long.isUnderWay) {
+			const to = this.#long.take(bytes, at, this.#isCopier);
+			this.#proofOver();
+			return to;
+		}
 		if (!this.#session.isStarted) return readOpening(this.#session, bytes, at, out);
 		if (bytes.length - at < 5) return at;
 		const type = bytes[at]!;
@@ -49,35 +51,18 @@ export class ClientSide {
 	}
 
 	gap(length: number | null): boolean {
-		const stream = this.#stream;
-		if (length === null || length > stream.left) return false;
-		if (stream.kind === "text") {
-			// where the text ends nobody would know
-			if (this.#ending === null || length === stream.left) return false;
-			stream.writer?.bodyGap(length);
-			stream.left -= length;
-			return true;
-		}
-		if (stream.kind === "parameters") {
-			if (length > this.#parameterLeft) return false;
-			stream.writer?.bodyGap(length);
-			stream.left -= length;
-			this.#parameterLeft -= length;
-			return true;
-		}
-		if (!stream.gap(length)) return false;
-		this.#streamed(length);
-		return true;
+		const isInside = this.#long.gap(length, this.#isCopier);
+		if (isInside) this.#proofOver();
+		return isInside;
 	}
 
 	/** Bytes are missing, or we came late: what they said about names nobody knows. */
 	lost(): void {
 		const session = this.#session;
-		this.#stream.stop();
+		this.#long.stop();
+		this.#isProof = false;
 		this.#group = null;
 		this.#copier = null;
-		this.#ending = null;
-		this.#binding = null;
 		session.isStarted = true;
 		session.asked = "nothing";
 		session.statements.forget();
@@ -87,6 +72,11 @@ export class ClientSide {
 	// ------------------------------------------------------------------------------------------------- messages
 
 	#message(type: number, bytes: Uint8Array, at: number, end: number, out: ParserOutput): number {
+		if (type !== Front.password && this.#session.login?.isRequestOpen) this.#endRequest(this.#session.login, at);
+		if (this.#copier !== null && !OF_COPY.includes(type)) {
+			this.#endRequest(this.#copier, at);
+			this.#copier = null;
+		}
 		switch (type) {
 			case Front.query:
 				return this.#query(bytes, at, end, out);
@@ -118,14 +108,12 @@ export class ClientSide {
 				this.#ask("copy-end", at, null, out);
 				const copier = this.#copier;
 				this.#copier = null;
-				if (copier === null || !copier.isRequestOpen) return end;
-				copier.isRequestOpen = false;
-				if (type === Front.copyFail) copier.request.flag("copy-fail");
-				copier.request.finish(end, "ok");
+				if (copier === null) return end;
+				if (type === Front.copyFail && copier.isRequestOpen) copier.request.flag("copy-fail");
+				this.#endRequest(copier, end);
 				return end;
 			}
 		}
-		out.count("postgresql.terminations");
 		return end;
 	}
 
@@ -143,21 +131,15 @@ export class ClientSide {
 		this.#redefine(call.sql);
 		this.#ask("query", at, call, out);
 		call.request.head(requestHead(call, session));
+		call.isAsked = isWhole;
 		this.#copier = call.sql.mayCopyIn ? call : null;
-		if (!isWhole) return this.#longText(call, at + 5, end);
+		if (!isWhole) {
+			this.#long.text(call, at + 5, end - at - 5);
+			return at + 5;
+		}
 		if (call.sql.mayCopyIn) return end;
-		call.isRequestOpen = false;
-		call.request.finish(end, "ok");
+		this.#endRequest(call, end);
 		return end;
-	}
-
-	/** The text is a part of the request, in as many pieces as it comes. */
-	#longText(call: Call, textAt: number, end: number): number {
-		call.request.flag("query-text-cut");
-		const part = call.request.message(textAt, { "postgresql.part": "query" });
-		this.#stream.start("text", end - textAt, part);
-		this.#ending = call.kind === "query" ? call : null;
-		return textAt;
 	}
 
 	#parse(bytes: Uint8Array, at: number, end: number, out: ParserOutput): number {
@@ -189,7 +171,9 @@ export class ClientSide {
 		call.statement = statement;
 		call.sql = sql;
 		this.#ask("parse", at, call, out, statement);
-		return isWhole ? end : this.#longText(call, textAt, end);
+		if (isWhole) return end;
+		this.#long.text(call, textAt, end - textAt);
+		return textAt;
 	}
 
 	#bind(bytes: Uint8Array, at: number, end: number, out: ParserOutput): number {
@@ -203,7 +187,9 @@ export class ClientSide {
 			return this.#nonsense(out, "bad-bind", at);
 		if (this.#group?.hasBind) this.#closeGroup(at);
 		const call = (this.#group ??= this.#call("bind", at, out));
-		const statement = this.#statement(head.statement);
+		// what was parsed with it is meant even where the server refused that meanwhile
+		const isOwn = call.hasParse && call.statement?.name === head.statement;
+		const statement = isOwn && call.statement !== null ? call.statement : this.#statement(head.statement);
 		call.hasBind = true;
 		call.kind = "bind";
 		call.statement = statement;
@@ -220,10 +206,7 @@ export class ClientSide {
 			bound(formats);
 			return end;
 		}
-		this.#stream.start("parameters", end - head.at, call.request);
-		this.#parameters = head.parameters;
-		this.#parameterLeft = 0;
-		this.#binding = bound;
+		this.#long.parameters(head.parameters, end - head.at, call.request, bound);
 		return head.at;
 	}
 
@@ -270,19 +253,19 @@ export class ClientSide {
 		else this.#redefine(call.sql);
 		this.#ask("execute", at, call, out, call.statement, portal);
 		call.request.head(requestHead(call, session, int32(bytes, nameEnd + 1)));
+		call.isAsked = true;
 		const mayCopyIn = call.sql === null || call.sql.mayCopyIn;
 		this.#copier = mayCopyIn ? call : null;
 		if (mayCopyIn) return end;
-		call.isRequestOpen = false;
-		call.request.finish(end, "ok");
+		this.#endRequest(call, end);
 		return end;
 	}
 
 	#copyData(at: number, end: number, out: ParserOutput): number {
 		if (this.#session.expectations.last?.ask !== "copy-data") this.#ask("copy-data", at, null, out);
 		const request = this.#copier?.isRequestOpen ? this.#copier.request : null;
-		if (request === null) out.count("postgresql.copy_bytes_not_kept", end - at - 5);
-		this.#stream.start(request === null ? "skip" : "raw", end - at - 5, request);
+		if (request === null) out.count("postgresql.copy_messages_not_kept");
+		this.#long.raw(end - at - 5, request);
 		return at + 5;
 	}
 
@@ -290,9 +273,17 @@ export class ClientSide {
 	#password(at: number, end: number, out: ParserOutput): number {
 		const { login, isLoggedIn } = this.#session;
 		if (isLoggedIn) return this.#nonsense(out, "unexpected-password", at);
+		this.#isProof = true;
 		login?.request.secret(end - at - 5);
-		this.#stream.start("skip", end - at - 5);
+		this.#long.skip(end - at - 5);
+		this.#proofOver();
 		return at + 5;
+	}
+
+	#proofOver(): void {
+		if (!this.#isProof || this.#long.isUnderWay) return;
+		this.#isProof = false;
+		this.#session.proofsSent++;
 	}
 
 	#functionCall(bytes: Uint8Array, at: number, end: number, out: ParserOutput): number {
@@ -307,76 +298,18 @@ export class ClientSide {
 		};
 		call.request.head(new MessageHead("FUNCTION CALL", attributes, []));
 		this.#ask("function-call", at, call, out);
-		this.#stream.start("raw", end - at - 9, call.request);
-		this.#ending = call;
-		if (this.#stream.left === 0) this.#streamed(at + 9);
+		this.#long.raw(end - at - 9, call.request, call);
+		this.#long.over(at + 9, this.#isCopier);
 		return at + 9;
 	}
 
-	// ------------------------------------------------------------------------------------------- long messages
+	// --------------------------------------------------------------------------------------------------- inside
 
-	#streamOn(bytes: Uint8Array, at: number): number {
-		const stream = this.#stream;
-		if (stream.kind === "text") return this.#text(bytes, at, stream.writer);
-		if (stream.kind === "parameters") return this.#parametersOn(bytes, at, stream.writer);
-		const to = stream.take(bytes, at);
-		this.#streamed(to);
-		return to;
-	}
-
-	#streamed(index: number): void {
-		const call = this.#ending;
-		if (this.#stream.left > 0 || call === null) return;
-		this.#ending = null;
-		// whether it is a COPY only the server will tell
-		if (this.#copier === call) return;
+	#endRequest(call: Call, index: number): void {
+		if (!call.isRequestOpen) return;
 		call.isRequestOpen = false;
 		call.request.finish(index, "ok");
 	}
-
-	#text(bytes: Uint8Array, at: number, part: PayloadWriter | null): number {
-		const stream = this.#stream;
-		const to = Math.min(bytes.length, at + stream.left);
-		const found = bytes.indexOf(0, at);
-		const textEnd = found < 0 || found > to ? to : found;
-		part?.body(bytes, at, textEnd);
-		stream.left -= textEnd - at;
-		if (textEnd < to || stream.left === 0) {
-			// types of parameters may follow: those of so long a text stay unknown
-			stream.start("skip", stream.left);
-			this.#streamed(textEnd);
-		}
-		return textEnd;
-	}
-
-	#parametersOn(bytes: Uint8Array, at: number, writer: PayloadWriter | null): number {
-		const stream = this.#stream;
-		if (this.#parameterLeft > 0) {
-			const to = Math.min(bytes.length, at + this.#parameterLeft);
-			writer?.body(bytes, at, to);
-			this.#parameterLeft -= to - at;
-			stream.left -= to - at;
-			return to;
-		}
-		if (this.#parameters > 0) {
-			if (bytes.length - at < 4) return at;
-			const length = int32(bytes, at);
-			writer?.body(bytes, at, at + 4);
-			this.#parameters--;
-			this.#parameterLeft = Math.min(Math.max(0, length), Math.max(0, stream.left - 4));
-			stream.left -= Math.min(4, stream.left);
-			return at + 4;
-		}
-		if (bytes.length - at < stream.left) return at;
-		const end = at + stream.left;
-		const formats = parseFormats(bytes, at, end);
-		if (formats !== null) this.#binding?.(formats);
-		this.#binding = null;
-		stream.stop();
-		return end;
-	}
-
-	// --------------------------------------------------------------------------------------------------- inside
 
 	#call(kind: CallKind, at: number, out: ParserOutput): Call {
 		const tag = this.#session.nextTag();
@@ -392,8 +325,7 @@ export class ClientSide {
 		if (call === null) return;
 		this.#group = null;
 		call.request.head(requestHead(call, this.#session));
-		call.isRequestOpen = false;
-		call.request.finish(at, "ok");
+		this.#endRequest(call, at);
 	}
 
 	/** A name that nobody told us of is a statement all the same. */
@@ -428,11 +360,4 @@ export class ClientSide {
 		this.#session.giveUp(out, reason);
 		return at;
 	}
-}
-
-/** Where the first `TEXT_BYTES` from `at` on end, without half a character. */
-function prefixEnd(bytes: Uint8Array, at: number): number {
-	let end = at + TEXT_BYTES;
-	while (end > at && (bytes[end]! & 0xc0) === 0x80) end--;
-	return end;
 }

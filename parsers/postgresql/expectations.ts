@@ -1,5 +1,6 @@
 import type { Call } from "./call.js";
 import type { Portal, Statement } from "./statements.js";
+import { Back } from "./wire.js";
 
 /** What the client said, as far as the server's answers depend on it. */
 export type Ask =
@@ -55,12 +56,6 @@ export class Expectations {
 		return this.#all[this.#head + index] ?? null;
 	}
 
-	/** A round trip that has not ended. */
-	get hasRoundTrip(): boolean {
-		for (let i = this.#head; i < this.#all.length; i++) if (endsRoundTrip(this.#all[i]!.ask)) return true;
-		return false;
-	}
-
 	push(
 		ask: Ask,
 		us: number,
@@ -98,18 +93,113 @@ export class Expectations {
 		if (last > 0) this.#all.splice(this.#head + 1, last);
 	}
 
+	/** The data of a COPY that was asked first is over. */
+	get isCopyOver(): boolean {
+		for (let i = 1; i < this.length; i++) {
+			const { ask } = this.at(i)!;
+			if (ask === "copy-end") return true;
+			if (ask !== "copy-data" && ask !== "sync" && ask !== "flush") return true;
+		}
+		return false;
+	}
+
 	/** How many round trips the client has begun by `us` and not seen the end of: each ends with the server being ready. */
 	roundTripsBy(us: number): number {
 		let count = 0;
-		for (let i = this.#head; i < this.#all.length; i++) {
-			const { ask, us: at } = this.#all[i]!;
-			if (at <= us && endsRoundTrip(ask)) count++;
+		for (let i = 0; count < MAX_ROUND_TRIPS; count++) {
+			const end = this.#endOfRoundTrip(i);
+			if (end < 0 || this.at(end)!.us > us) break;
+			i = end + 1;
 		}
 		return count;
 	}
+
+	/** All of a round trip, the first one is 0; nothing where it is not over. */
+	roundTrip(index: number): readonly Expectation[] {
+		let from = 0;
+		for (let i = 0; i < index; i++) {
+			const end = this.#endOfRoundTrip(from);
+			if (end < 0) return [];
+			from = end + 1;
+		}
+		return this.#all.slice(this.#head + from, this.#head + Math.max(from, this.#endOfRoundTrip(from) + 1));
+	}
+
+	/** How many round trips that ended by `us` lie before the first that `fits`, the very first aside; 0: none does. */
+	roundTripsBefore(us: number, fits: (asks: readonly Expectation[]) => boolean): number {
+		let from = this.#endOfRoundTrip(0) + 1;
+		for (let count = 1; from > 0 && count < MAX_LOOKED_AT; count++) {
+			const end = this.#endOfRoundTrip(from);
+			if (end < 0 || this.at(end)!.us > us) return 0;
+			if (fits(this.#all.slice(this.#head + from, this.#head + end + 1))) return count;
+			from = end + 1;
+		}
+		return 0;
+	}
+
+	/** Takes the first `count` round trips out; returns what they consisted of. */
+	dropRoundTrips(count: number): readonly Expectation[] {
+		let end = 0;
+		for (let i = 0; i < count; i++) end = Math.max(end, this.#endOfRoundTrip(end) + 1);
+		const dropped = this.#all.slice(this.#head, this.#head + end);
+		for (let i = 0; i < end; i++) this.shift();
+		return dropped;
+	}
+
+	/** Index of the question that ends the round trip which begins at index `from`, or -1. */
+	#endOfRoundTrip(from: number): number {
+		for (let i = from; i < this.length; i++) {
+			const { ask } = this.at(i)!;
+			if (!endsRoundTrip(ask)) continue;
+			const next = this.at(i + 1)?.ask;
+			if (ask !== "sync" || (next !== "copy-data" && next !== "copy-end")) return i;
+			// the server does not hear a Sync while it waits for data of a COPY
+		}
+		return -1;
+	}
+}
+
+/** So many are counted, and compared with an answer, after a loss. */
+const MAX_ROUND_TRIPS = 4096;
+const MAX_LOOKED_AT = 64;
+
+/** It is answered by something; what is left may stand between round trips. */
+export function isAnswered(ask: Ask): boolean {
+	return ask !== "flush" && ask !== "copy-data" && ask !== "copy-end";
 }
 
 /** The server says that it is ready after it. */
 export function endsRoundTrip(ask: Ask): boolean {
 	return ask === "sync" || ask === "query" || ask === "function-call" || ask === "startup";
+}
+
+const OF_RESULT: readonly number[] = [
+	Back.dataRow,
+	Back.commandComplete,
+	Back.emptyQuery,
+	Back.copyIn,
+	Back.copyOut,
+	Back.copyData,
+	Back.copyDone,
+];
+const ANSWERS: Readonly<Record<Ask, readonly number[]>> = {
+	startup: [Back.authentication, Back.backendKey],
+	query: [...OF_RESULT, Back.rowDescription],
+	parse: [Back.parseComplete],
+	bind: [Back.bindComplete],
+	"describe-statement": [Back.parameterDescription, Back.rowDescription, Back.noData],
+	"describe-portal": [Back.rowDescription, Back.noData],
+	execute: [...OF_RESULT, Back.portalSuspended],
+	close: [Back.closeComplete],
+	"function-call": [Back.functionResult],
+	sync: [],
+	flush: [],
+	"copy-data": [],
+	"copy-end": [],
+	hole: [],
+};
+
+/** May a message of this type be an answer to it? */
+export function answers(ask: Ask, type: number): boolean {
+	return ANSWERS[ask].includes(type);
 }

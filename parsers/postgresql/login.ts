@@ -12,6 +12,9 @@ const METHODS: Readonly<Record<number, string>> = {
 	10: "sasl",
 };
 
+/** SASLFinal: the client has nothing to say to it, nor to the end of it all. */
+const TELLS_ONLY: readonly number[] = [0, 12];
+
 /** AuthenticationOk and what asks for a secret: which way is recorded, challenges are not. */
 export function authentication(session: Session, bytes: Uint8Array, at: number, end: number): boolean {
 	if (end - at < 9) return false;
@@ -23,6 +26,7 @@ export function authentication(session: Session, bytes: Uint8Array, at: number, 
 		login.closeRequest();
 		return true;
 	}
+	if (!TELLS_ONLY.includes(code)) session.proofsAsked++;
 	login.response?.secret(end - at - 9);
 	const method = METHODS[code];
 	if (method === undefined) return true;

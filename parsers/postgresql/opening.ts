@@ -1,8 +1,9 @@
 import { MessageHead, type ParserOutput } from "../../core/index.js";
 import { Call } from "./call.js";
+import { complaint } from "./notices.js";
 import type { Session } from "./session.js";
 import { parseStartup } from "./startup.js";
-import { CANCEL_REQUEST, GSS_REQUEST, HOLD, int32, MAX_STARTUP_BYTES, SSL_REQUEST } from "./wire.js";
+import { Back, CANCEL_REQUEST, GSS_REQUEST, HOLD, int32, MAX_STARTUP_BYTES, SSL_REQUEST } from "./wire.js";
 
 /** The first record of TLS. */
 const TLS_HANDSHAKE = 0x16;
@@ -60,9 +61,40 @@ export function readOpening(session: Session, bytes: Uint8Array, at: number, out
 	if (application !== undefined) out.note("postgresql.application_name", application);
 	const call = new Call(tag, out.timeAt(at), request);
 	call.kind = "startup";
+	call.isAsked = true;
 	session.login = call;
 	session.expectations.push("startup", call.startUs, call);
 	return end;
+}
+
+/** Of an error before the StartupMessage. */
+const MAX_ERROR_BYTES = 512 << 10;
+
+/** What the server says to a client that asked for encryption: one byte, or an error. Returns as `readOpening` does. */
+export function readOpeningAnswer(session: Session, bytes: Uint8Array, at: number, out: ParserOutput): number {
+	const answer = bytes[at]!;
+	if (answer === 0x4e) {
+		out.note("postgresql.encryption", `${session.asked} refused`);
+		session.asked = "nothing";
+		return at + 1;
+	}
+	if (answer === 0x53 && session.asked === "tls") {
+		out.note("postgresql.encryption", "tls");
+		session.isOver = true;
+		out.handover("tls");
+		return at + 1;
+	}
+	if (answer === 0x47 && session.asked === "gssapi") {
+		out.note("postgresql.encryption", "gssapi");
+		return giveUp(session, out, "gssapi-encryption", at + 1);
+	}
+	if (answer !== Back.error) return giveUp(session, out, "bad-encryption-answer", at);
+	if (bytes.length - at < 5) return at;
+	const end = at + 1 + int32(bytes, at + 1);
+	if (end - at > MAX_ERROR_BYTES) return giveUp(session, out, "bad-message", at);
+	if (end > bytes.length) return at;
+	session.asked = "nothing";
+	return complaint(null, bytes, at, end, out) ? end : giveUp(session, out, "bad-message", at);
 }
 
 /** Whoever knows the key may stop the query: it is a secret. */

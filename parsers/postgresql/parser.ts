@@ -3,15 +3,17 @@ import { ClientSide } from "./client.js";
 import { findBackChain, findFrontChain } from "./resync.js";
 import { ServerSide } from "./server.js";
 import { Session } from "./session.js";
-import { Back, HOLD } from "./wire.js";
+import { HOLD } from "./wire.js";
 
 /** One connection. */
 export class PostgreSqlParser implements ProtocolParser {
 	readonly #session: Session;
 	readonly #client: ClientSide;
 	readonly #server: ServerSide;
-	/** Bytes of the server were offered before. */
+	/** Bytes of the server were parsed before. */
 	#hasServerBytes = false;
+	/** Position of the first byte of the server that we saw; -1: it was no late one. */
+	#firstOffset = -1;
 
 	constructor(context: ParserContext) {
 		this.#session = new Session(context.shared);
@@ -36,20 +38,17 @@ export class PostgreSqlParser implements ProtocolParser {
 		return dir === 0 ? this.#client.gap(length) : this.#server.gap(length);
 	}
 
-	resync(dir: Direction, bytes: Uint8Array): { readonly skip: number } | { readonly need: number } {
+	resync(dir: Direction, bytes: Uint8Array, out: ParserOutput): { readonly skip: number } | { readonly need: number } {
 		if (dir === 0) {
 			this.#client.lost();
 			const found = findFrontChain(bytes);
 			return "need" in found ? found : { skip: found.at };
 		}
-		this.#server.lost();
-		const isFirst = !this.#hasServerBytes;
-		this.#hasServerBytes = true;
+		this.#server.lost(this.#hasServerBytes);
 		const found = findBackChain(bytes);
+		if (this.#firstOffset < 0 && !this.#hasServerBytes) this.#firstOffset = out.offsetAt(0);
 		if ("need" in found) return found;
-		const { alignment } = this.#server;
-		alignment.mayBegin = bytes[found.at] !== Back.ready;
-		alignment.isAtStart = isFirst && found.at === 0;
+		if (out.offsetAt(found.at) === this.#firstOffset) this.#server.alignment.startsWhole();
 		return { skip: found.at };
 	}
 

@@ -1,12 +1,15 @@
 import type { ParserOutput } from "../../core/index.js";
 import { Alignment } from "./alignment.js";
+import { AnswerSearch } from "./answer-search.js";
 import type { Call } from "./call.js";
-import { type Columns, RowDecoder } from "./columns.js";
 import { parseComplaint } from "./errors.js";
-import type { Ask, Expectation } from "./expectations.js";
+import { answers, type Expectation } from "./expectations.js";
+import { tagFit } from "./fit.js";
 import { errorHead, resultAttributes } from "./heads.js";
 import { authentication, backendKey, loginHead } from "./login.js";
 import { complaint, notification, parameterStatus } from "./notices.js";
+import { readOpeningAnswer } from "./opening.js";
+import { Results } from "./results.js";
 import type { Session } from "./session.js";
 import { MessageStream } from "./stream.js";
 import { Back, HOLD, int32, isBack, latin1, MAX_MESSAGE_BYTES, uint16, uint32 } from "./wire.js";
@@ -21,23 +24,31 @@ export class ServerSide {
 	readonly alignment: Alignment;
 	readonly #session: Session;
 	readonly #stream = new MessageStream();
+	readonly #results: Results;
+	readonly #search: AnswerSearch;
 	/** The exchange whose response is under way; it may be complete but for the server being ready. */
 	#current: Call | null = null;
 	/** After an error the server reads nothing but a Sync. */
 	#isSkipping = false;
+	/** The exchange whose response broke off in a hole. */
+	#interrupted: Call | null = null;
 
 	constructor(session: Session) {
 		this.#session = session;
+		this.#results = new Results(session, this.#stream);
 		this.alignment = new Alignment(session);
+		this.#search = new AnswerSearch(this.alignment, this.#stream);
 	}
 
 	/** Position after what was consumed, the same where more is needed, or HOLD. */
 	next(bytes: Uint8Array, at: number, out: ParserOutput): number {
 		if (this.#stream.left > 0) return this.#stream.take(bytes, at);
+		this.#interrupted?.closeRequest();
+		this.#interrupted = null;
 		const session = this.#session;
 		if (!session.isStarted || session.asked !== "nothing") return this.#opening(bytes, at, out);
 		if (bytes[at] === Back.dataRow && this.#current?.target != null) {
-			const to = this.#rows(this.#current, bytes, at);
+			const to = this.#results.rows(this.#current, bytes, at);
 			if (to > at) return to;
 		}
 		if (bytes.length - at < 5) return at;
@@ -52,7 +63,7 @@ export class ServerSide {
 			return tell(session, bytes, at, end, out) ? end : this.#nonsense(out, "bad-message", at);
 		}
 		if (this.alignment.isLost) {
-			const next = this.#unaligned(type, bytes, at, end, out);
+			const next = this.#search.next(type, bytes, at, end, out);
 			if (this.alignment.isLost || next !== at) return next;
 		}
 		return this.#message(type, bytes, at, end, out);
@@ -62,21 +73,24 @@ export class ServerSide {
 		return this.#stream.gap(length);
 	}
 
-	/** Bytes are missing, or we came late: which answers were lost nobody knows. */
-	lost(): void {
+	/** Bytes are missing, or we came late (`isMissing` false): which answers were lost nobody knows. */
+	lost(isMissing: boolean): void {
 		const session = this.#session;
 		this.#stream.stop();
-		this.#current?.closeRequest();
+		// no message may be ended here
+		this.#interrupted = this.#current ?? this.#interrupted;
 		this.#current = null;
 		this.#isSkipping = false;
 		session.isStarted = true;
 		session.asked = "nothing";
 		session.login = null;
 		if (session.encoding !== "utf8") session.encoding = "other";
-		this.alignment.lose();
+		this.#search.restart();
+		this.alignment.lose(isMissing);
 	}
 
 	ended(): void {
+		this.#interrupted?.closeRequest();
 		if (this.#session.expectations.first?.call !== this.#current) this.#finish(0);
 	}
 
@@ -87,6 +101,14 @@ export class ServerSide {
 		if (first === null || first.ask === "hole") {
 			if (first === null && !out.mustProceed && !this.#isOfCurrent(type)) return HOLD;
 			if (first !== null && !this.#isOfCurrent(type)) return this.#lose(type, bytes, at, end, out);
+		}
+		if (first?.ask === "startup" && this.#session.proofsSent < this.#session.proofsAsked && !out.mustProceed) {
+			// what is said to a password may be captured before it
+			if (type === Back.authentication || type === Back.error) return HOLD;
+		}
+		if (this.#current?.isCopyIn && (type === Back.commandComplete || type === Back.error) && !out.mustProceed) {
+			// and so may what is said to data
+			if (first?.call === this.#current && !this.#session.expectations.isCopyOver) return HOLD;
 		}
 		switch (type) {
 			case Back.ready:
@@ -104,6 +126,11 @@ export class ServerSide {
 		}
 		const call = first?.call ?? null;
 		if (first === null || call === null || !answers(first.ask, type)) return this.#lose(type, bytes, at, end, out);
+		if (type === Back.commandComplete && this.alignment.wasLost && call.sql !== null && !call.sql.isMulti) {
+			// what was taken for its answer is another one's
+			if (tagFit(call.sql.operation, latin1(bytes, at + 5, end - 1)) === "no")
+				return this.#lose(type, bytes, at, end, out);
+		}
 		if (this.#current !== call) this.#enter(call, at, out);
 		const next = this.#answer(type, first, call, bytes, at, end, out);
 		return next < 0 ? this.#nonsense(out, "bad-message", at) : next;
@@ -131,9 +158,7 @@ export class ServerSide {
 			case Back.rowDescription:
 				return this.#description(first, call, bytes, at, end);
 			case Back.dataRow:
-				this.#startResult(call, at);
-				if (call.columns === null) call.target?.items(this.#decoder(call));
-				return this.#row(call, bytes, at, end);
+				return this.#results.row(call, bytes, at, end);
 			case Back.commandComplete:
 				return this.#complete(call, latin1(bytes, at + 5, end - 1), at, end);
 			case Back.emptyQuery:
@@ -145,7 +170,7 @@ export class ServerSide {
 			case Back.copyOut:
 				call.copyFormat = bytes[at + 5] === 1 ? "binary" : "text";
 				if (type === Back.copyIn) call.isCopyIn = true;
-				else this.#startResult(call, at);
+				else this.#results.start(call, at);
 				return end;
 			case Back.copyData:
 				this.#stream.start("raw", end - at - 5, call.target);
@@ -177,9 +202,7 @@ export class ServerSide {
 		const columns = this.#session.columns.recall(bytes, at + 5, end);
 		if (columns === null) return -1;
 		if (first.ask === "query") {
-			call.columns = columns;
-			this.#startResult(call, at);
-			call.target?.items(columns.decoder(this.#session.encoding));
+			this.#results.described(call, columns, at);
 			return end;
 		}
 		if (first.ask === "describe-portal") {
@@ -193,77 +216,16 @@ export class ServerSide {
 		return end;
 	}
 
-	/** Any number of whole rows, and the beginning of the last: bytes are looked at only where a row begins. */
-	#rows(call: Call, bytes: Uint8Array, from: number): number {
-		const { length } = bytes;
-		let at = from;
-		let rows = 0;
-		while (length - at >= 5 && bytes[at] === Back.dataRow) {
-			const size = 1 + int32(bytes, at + 1);
-			if (size < 7 || size > MAX_MESSAGE_BYTES) break;
-			rows++;
-			if (at + size > length) {
-				this.#stream.start("raw", at + size - length, call.target);
-				at = length;
-				break;
-			}
-			at += size;
-		}
-		if (at === from) return from;
-		call.rows += rows;
-		call.target?.body(bytes, from, at);
-		return at;
-	}
-
-	#row(call: Call, bytes: Uint8Array, at: number, end: number): number {
-		if (end - at < 7) return -1;
-		const to = Math.min(end, bytes.length);
-		call.rows++;
-		call.target?.body(bytes, at, to);
-		this.#stream.start("raw", end - to, call.target);
-		return to;
-	}
-
-	/** Opens the place where the rows of the next result go. */
-	#startResult(call: Call, at: number): void {
-		const { response } = call;
-		if (call.target !== null || response === null) return;
-		call.closeRequestUnlessCopyIn();
-		if (call.results > 0 || (call.kind === "query" && (call.sql === null || call.sql.isMulti))) {
-			call.part = response.message(at, {});
-			call.target = call.part;
-		} else call.target = response;
-		if (call.kind !== "execute") return;
-		call.columns ??= columnsOf(call);
-		if (call.columns !== null) call.target.items(call.columns.decoder(this.#session.encoding));
-	}
-
-	#decoder(call: Call): RowDecoder {
-		return new RowDecoder(null, this.#session.encoding, call.portal?.resultFormats ?? []);
-	}
-
 	#complete(call: Call, tag: string, at: number, end: number): number {
-		// a result without rows is one too
-		if (call.columns !== null || (call.kind === "query" && call.sql?.isMulti)) this.#startResult(call, at);
-		else if (call.kind === "execute" && call.target === null && columnsOf(call) !== null) this.#startResult(call, at);
-		call.tagText = tag;
-		call.results++;
-		call.part?.attributes(resultAttributes(call));
-		call.target = null;
-		if (call.kind === "execute") {
-			if (call.isCopyIn) this.#session.expectations.dropCopy();
-			this.#answered(end);
-		} else if (call.part !== null) {
-			call.rows = 0;
-			call.columns = null;
-			call.copyFormat = null;
-		}
+		this.#results.complete(call, tag, at);
+		if (call.kind !== "execute") return end;
+		if (call.isCopyIn) this.#session.expectations.dropCopy();
+		this.#answered(end);
 		return end;
 	}
 
 	#ready(first: Expectation | null, bytes: Uint8Array, at: number, end: number, out: ParserOutput): number {
 		if (end - at !== 6) return this.#nonsense(out, "bad-message", at);
-		const { expectations } = this.#session;
 		if (this.#isSkipping) {
 			this.#skip(null, out);
 			first = this.#first();
@@ -271,22 +233,33 @@ export class ServerSide {
 			this.#isSkipping = false;
 		}
 		if (first === null) {
+			if (this.#current === null) {
+				// the end of an answer to what nobody saw
+				this.#loseAlignment();
+				this.alignment.unseen();
+			}
 			this.#finish(end);
 			return end;
 		}
 		const { ask, call } = first;
 		if (ask === "sync") {
-			expectations.shift();
-			this.#finish(end);
+			this.#roundTripOver(at, end, out);
 			return end;
 		}
 		if (ask !== "query" && ask !== "function-call" && ask !== "startup")
 			return this.#lose(Back.ready, bytes, at, end, out);
 		if (call !== null && this.#current !== call) this.#enter(call, at, out);
-		expectations.shift();
 		if (ask === "startup") this.#session.login = null;
-		this.#finish(end);
+		this.#roundTripOver(at, end, out);
 		return end;
+	}
+
+	#roundTripOver(at: number, end: number, out: ParserOutput): void {
+		const { expectations } = this.#session;
+		expectations.shift();
+		this.#finish(end);
+		const next = this.#session.pipelines ? null : this.#first();
+		if (next !== null && next.ask !== "hole" && next.us < out.timeAt(at)) this.#session.pipelines = true;
 	}
 
 	#error(first: Expectation | null, bytes: Uint8Array, at: number, end: number, out: ParserOutput): number {
@@ -377,7 +350,7 @@ export class ServerSide {
 		call.closeRequest();
 		const { response } = call;
 		if (response === null) return;
-		if (call.outcome === "ok")
+		if (call.outcome !== "error")
 			response.head(call.kind === "startup" ? loginHead(this.#session) : this.#session.heads.of(call));
 		response.finish(index, call.outcome);
 	}
@@ -386,105 +359,38 @@ export class ServerSide {
 
 	#opening(bytes: Uint8Array, at: number, out: ParserOutput): number {
 		const session = this.#session;
-		if (session.asked === "nothing") {
-			// the client speaks first, even where its bytes come later
-			if (!out.mustProceed) return HOLD;
-			session.isStarted = true;
-			this.alignment.lose();
-			return at;
-		}
-		const answer = bytes[at]!;
-		if (answer === 0x4e) {
-			out.note("postgresql.encryption", `${session.asked} refused`);
-			session.asked = "nothing";
-			return at + 1;
-		}
-		if (answer === 0x53 && session.asked === "tls") {
-			out.note("postgresql.encryption", "tls");
-			session.isOver = true;
-			out.handover("tls");
-			return at + 1;
-		}
-		if (answer === 0x47 && session.asked === "gssapi") {
-			out.note("postgresql.encryption", "gssapi");
-			return this.#nonsense(out, "gssapi-encryption", at + 1);
-		}
-		if (answer !== Back.error) return this.#nonsense(out, "bad-encryption-answer", at);
-		if (bytes.length - at < 5) return at;
-		const end = at + 1 + int32(bytes, at + 1);
-		if (end - at > WHOLE_BYTES) return this.#nonsense(out, "bad-message", at);
-		if (end > bytes.length) return at;
-		session.asked = "nothing";
-		return complaint(null, bytes, at, end, out) ? end : this.#nonsense(out, "bad-message", at);
-	}
-
-	#unaligned(type: number, bytes: Uint8Array, at: number, end: number, out: ParserOutput): number {
-		const first = this.alignment.firstKnown();
-		if (this.alignment.mayBegin) {
-			if (first === null && !out.mustProceed) return HOLD;
-			const isAnswer = first !== null && first.call !== null && beginsAnswer(first, type, this.alignment.isAtStart);
-			this.alignment.mayBegin = false;
-			if (isAnswer && this.alignment.begin(out.timeAt(at))) return at;
-		}
-		if (type === Back.ready) this.alignment.ready(out.timeAt(at), out);
-		out.count("postgresql.messages_not_assigned");
-		this.#stream.start("skip", Math.max(0, end - bytes.length));
-		return Math.min(end, bytes.length);
+		if (session.asked !== "nothing") return readOpeningAnswer(session, bytes, at, out);
+		// the client speaks first, even where its bytes come later
+		if (!out.mustProceed) return HOLD;
+		session.isStarted = true;
+		this.#loseAlignment();
+		return at;
 	}
 
 	/** What the server says does not fit what the client asked: wait for a place where both are known. */
 	#lose(type: number, bytes: Uint8Array, at: number, end: number, out: ParserOutput): number {
+		const first = this.#first();
+		// found again, but wrongly: more was under way than it seemed
+		if (this.alignment.wasLost && first !== null && first.ask !== "hole") this.#session.pipelines = true;
+		const current = this.#current;
+		if (current !== null) {
+			current.request.flag("response-doubtful");
+			if (current.outcome === "ok") current.outcome = "aborted";
+			current.response?.expectMore(true);
+		}
 		this.#finish(at);
 		this.#isSkipping = false;
-		this.alignment.lose();
-		return this.#unaligned(type, bytes, at, end, out);
+		this.#loseAlignment();
+		return this.#search.next(type, bytes, at, end, out);
+	}
+
+	#loseAlignment(): void {
+		this.#search.restart();
+		this.alignment.lose(false);
 	}
 
 	#nonsense(out: ParserOutput, reason: string, at: number): number {
 		this.#session.giveUp(out, reason);
 		return at;
 	}
-}
-
-/** Columns of an execution: described for this portal, or for its statement in whatever format. */
-function columnsOf({ portal }: Call): Columns | null {
-	if (portal === null) return null;
-	return portal.columns ?? portal.statement.columns?.inFormats(portal.resultFormats) ?? null;
-}
-
-const OF_RESULT: readonly number[] = [
-	Back.dataRow,
-	Back.commandComplete,
-	Back.emptyQuery,
-	Back.copyIn,
-	Back.copyOut,
-	Back.copyData,
-	Back.copyDone,
-];
-const ANSWERS: Readonly<Record<Ask, readonly number[]>> = {
-	startup: [Back.authentication, Back.backendKey],
-	query: [...OF_RESULT, Back.rowDescription],
-	parse: [Back.parseComplete],
-	bind: [Back.bindComplete],
-	"describe-statement": [Back.parameterDescription, Back.rowDescription, Back.noData],
-	"describe-portal": [Back.rowDescription, Back.noData],
-	execute: [...OF_RESULT, Back.portalSuspended],
-	close: [Back.closeComplete],
-	"function-call": [Back.functionResult],
-	sync: [],
-	flush: [],
-	"copy-data": [],
-	"copy-end": [],
-	hole: [],
-};
-
-function answers(ask: Ask, type: number): boolean {
-	return ANSWERS[ask].includes(type);
-}
-
-/** Is it for certain the first message of the answer, and not one from its middle? */
-function beginsAnswer({ ask, call }: Expectation, type: number, isAtStart: boolean): boolean {
-	if (ask === "parse" || ask === "bind" || ask === "close" || ask === "describe-statement") return answers(ask, type);
-	if (ask !== "query" || call?.sql == null || call.sql.isMulti) return false;
-	return type === Back.rowDescription || (isAtStart && type !== Back.dataRow && answers(ask, type));
 }

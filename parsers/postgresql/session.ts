@@ -57,6 +57,9 @@ export class Session {
 	/** The StartupMessage was seen, or we came after it. */
 	isStarted = false;
 	isLoggedIn = false;
+	/** So often the server asked for a password or another proof, and so often the client sent one. */
+	proofsAsked = 0;
+	proofsSent = 0;
 	/** How the client proved who it is; `trust`: it was not asked to. */
 	authentication = "trust";
 	/** The exchange of the login, while it is under way. */

@@ -7,6 +7,8 @@ export class SqlTokens {
 	text = "";
 	/** How many parentheses are open before this token. */
 	depth = 0;
+	/** Where it begins in the text. */
+	start = 0;
 	readonly #sql: string;
 	#at = 0;
 	#open = 0;
@@ -15,10 +17,16 @@ export class SqlTokens {
 		this.#sql = sql;
 	}
 
+	/** Where the token ends in the text. */
+	get end(): number {
+		return this.#at;
+	}
+
 	next(): TokenKind {
 		this.#skipSpace();
 		const sql = this.#sql;
 		const start = this.#at;
+		this.start = start;
 		this.depth = this.#open;
 		this.text = "";
 		if (start >= sql.length) return this.#is("end", start);

@@ -1,8 +1,10 @@
 import type { MessageHead } from "../../core/index.js";
+import { withoutPasswords } from "./passwords.js";
 import { SqlTokens } from "./sql-tokens.js";
 
 /** What the text of a query says for certain. */
 export class Sql {
+	/** Without passwords. */
 	readonly text: string;
 	/** `SELECT`; `BATCH SELECT` or `BATCH` of several statements; null where there is none. */
 	readonly operation: string | null;
@@ -20,7 +22,7 @@ export class Sql {
 
 	/** `isCut`: the text goes on, so nobody knows what else it says. */
 	constructor(text: string, isCut = false) {
-		this.text = text;
+		this.text = withoutPasswords(text);
 		const scan = new Scan(text);
 		this.operation = isCut && scan.operations.length > 1 ? "BATCH" : scan.operation;
 		this.collection = isCut ? null : scan.collection;

@@ -1,13 +1,13 @@
 /** PostgreSQL with its own clients, captured live by eBPF: everything that the client did, once, and right. */
 import { createWriteStream } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import anyTest, { type TestFn } from "ava";
 import type { Exchange, ExchangeMessage } from "../../core/index.js";
-import { captureConfig, startPolytap } from "./support/polytap.js";
-import { type Cluster, missingPostgresql, startPostgresql } from "./support/postgresql.js";
+import { captured } from "./support/captured.js";
+import { missingPostgresql, startPostgresql } from "./support/postgresql.js";
 import { pause } from "./support/program.js";
-import { type Scope, withScope } from "./support/scope.js";
+import { withScope } from "./support/scope.js";
 
 const why = missingPostgresql();
 if (why !== null) createWriteStream("", { fd: 2 }).write(`SKIPPED PostgreSQL, live: ${why}\n`);
@@ -26,26 +26,6 @@ const TRANSACTION = [
 	["INSERT pgbench_history", "INSERT 0 1"],
 	["END", "COMMIT"],
 ] as const;
-
-/** Captures while `use` runs; resolves to what was recorded. */
-async function captured(
-	scope: Scope,
-	{ port }: Cluster,
-	use: () => Promise<void>,
-	more: Record<string, unknown> = {},
-): Promise<Exchange[]> {
-	const path = join(await scope.folder(), "out.jsonl");
-	const polytap = await startPolytap(scope, { config: { ...captureConfig({ ports: [port], path }), ...more } });
-	await use();
-	await pause(200);
-	await polytap.settled();
-	const { code, stderr } = await polytap.stop();
-	if (code !== 0) throw new Error(stderr);
-	return (await readFile(path, "utf8"))
-		.split("\n")
-		.filter((line) => line !== "")
-		.map((line) => JSON.parse(line));
-}
 
 const rowsOf = (message: ExchangeMessage | null): readonly Record<string, unknown>[] =>
 	(message?.body.data ?? []) as readonly Record<string, unknown>[];
@@ -68,7 +48,7 @@ for (const mode of MODES)
 			await cluster.run("pgbench", ["-i", "-q", "-s", "1"]);
 			await cluster.ask("select pg_stat_statements_reset()");
 			let stdout = "";
-			const all = await captured(scope, cluster, async () => {
+			const { exchanges: all } = await captured(scope, cluster.port, async () => {
 				({ stdout } = await cluster.run("pgbench", ["-n", "-M", mode, "-c", "4", "-t", "150"]));
 			});
 			const transactions = Number(/actually processed: (\d+)/.exec(stdout)?.[1]);
@@ -126,7 +106,7 @@ for (const mode of MODES)
 				const bench = cluster.start("pgbench", ["-n", "-M", mode, "-c", String(clients), "-T", "5", "-R", "600"]);
 				scope.defer(() => bench.stop());
 				await pause(1000);
-				const all = await captured(scope, cluster, async () => {
+				const { exchanges: all } = await captured(scope, cluster.port, async () => {
 					await bench.exited;
 				});
 				const steps = new Map<string, string[]>();
@@ -181,7 +161,7 @@ live("psql: several statements, notices, errors, COPY; pgbench: pipelines", (t) 
 		const cluster = await startPostgresql(scope);
 		const script = join(await scope.folder(), "pipeline.sql");
 		await writeFile(script, `\\startpipeline\n${"select 1;\n".repeat(5)}\\endpipeline\n`);
-		const all = await captured(scope, cluster, async () => {
+		const { exchanges: all } = await captured(scope, cluster.port, async () => {
 			await cluster.run("psql", [
 				"-X",
 				"-c",

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
-import { chmod, chown } from "node:fs/promises";
+import { chmod, chown, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { missing } from "./needs.js";
 import { accepts, freePort } from "./port.js";
@@ -34,8 +34,20 @@ export interface Cluster {
 	ask(sql: string): Promise<string>;
 }
 
-/** A cluster of its own on a free port, without TLS, with statistics of statements; it needs no password of `postgres`. */
-export async function startPostgresql(scope: Scope): Promise<Cluster> {
+/** Everybody but `postgres` has to prove who they are, by the way that their name says. */
+const ACCESS = `local all all trust
+host all postgres 127.0.0.1/32 trust
+host replication postgres 127.0.0.1/32 trust
+host all by_password 127.0.0.1/32 password
+host all by_md5 127.0.0.1/32 md5
+host all by_scram 127.0.0.1/32 scram-sha-256
+`;
+
+/**
+ * A cluster of its own on a free port, with statistics of statements; it needs no password of `postgres`. With `hasTls` it
+ * takes TLS from who asks for it, with a certificate that nobody knows.
+ */
+export async function startPostgresql(scope: Scope, { hasTls = false } = {}): Promise<Cluster> {
 	const bin = postgresqlFolder();
 	if (bin === null) throw new Error("PostgreSQL is not installed");
 	const folder = await scope.folder();
@@ -51,8 +63,17 @@ export async function startPostgresql(scope: Scope): Promise<Cluster> {
 		[...as, join(bin, "initdb"), "-D", data, "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8"],
 		60_000,
 	);
+	await writeFile(join(data, "pg_hba.conf"), ACCESS);
+	if (hasTls) {
+		const [key, certificate] = [join(data, "server.key"), join(data, "server.crt")];
+		const request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"];
+		await runProgram("openssl", [...request, "-keyout", key, "-out", certificate], 30_000);
+		for (const file of [key, certificate]) await chown(file, user, group);
+		await chmod(key, 0o600);
+	}
 	const port = await freePort();
 	const settings = {
+		ssl: hasTls ? "on" : "off",
 		port: String(port),
 		listen_addresses: "127.0.0.1",
 		unix_socket_directories: folder,

@@ -1,5 +1,6 @@
 import test from "ava";
 import { toJson } from "../../../core/index.js";
+import { COPY } from "./copy.js";
 import { asked, LOGIN, lines, play, SIZES, type Step } from "./play.js";
 import * as wire from "./wire.js";
 
@@ -165,26 +166,7 @@ for (const size of SIZES) {
 	});
 
 	test(name("COPY goes both ways, and the next query is answered by its own answer"), (t) => {
-		const data = (text: string): Buffer => wire.message("d", Buffer.from(text));
-		const formats = (type: string): Buffer => wire.message(type, Buffer.from([0]), 1, 0);
-		const h = play(
-			[
-				...LOGIN,
-				[0, wire.query("COPY t FROM STDIN")],
-				[1, formats("G")],
-				[0, data("1\tone\n"), data("2\ttwo\n"), wire.message("c")],
-				[1, wire.done("COPY 2"), wire.READY],
-				[0, wire.query("COPY t TO STDOUT")],
-				[1, formats("H"), data("1\tone\n"), data("2\ttwo\n"), wire.message("c"), wire.done("COPY 2"), wire.READY],
-				[0, wire.parse("COPY t FROM STDIN"), wire.bindWith({}), wire.execute(), wire.SYNC],
-				[1, wire.PARSED, wire.BOUND, formats("G")],
-				[0, data("3\tthree\n"), wire.message("f", "enough"), wire.SYNC],
-				[1, wire.error("57014"), wire.READY],
-				[0, wire.query("select 1")],
-				[1, wire.columns("a"), wire.row("1"), wire.done("SELECT 1"), wire.READY],
-			],
-			size,
-		);
+		const h = play([...LOGIN, ...COPY], size);
 		t.deepEqual(h.failures, []);
 		t.deepEqual(lines(h), ["COPY t→COPY 2 ok", "COPY t→COPY 2 ok", "COPY t→ERROR 57014 error", "SELECT→SELECT 1 ok"]);
 		const [into, outOf, failed] = asked(h);

@@ -13,16 +13,30 @@ export const LOGIN: readonly Step[] = [
 
 export const SIZES = [Number.POSITIVE_INFINITY, 1, 6] as const;
 
-/** Plays what both sides say, `size` bytes at a time, on one connection from its first byte on. */
+/** Plays what both sides say, `size` bytes at a time, on one connection from its first byte on. Step `lost` is missing. */
 export function play(
 	steps: readonly Step[],
 	size = Number.POSITIVE_INFINITY,
 	options: Partial<EngineOptions> = {},
+	lost = -1,
 ): Harness {
-	const h = new Harness(options, [postgresql]).open();
-	const at: [number, number] = [0, 0];
-	for (const [dir, ...messages] of steps) {
+	return speak(new Harness(options, [postgresql]).open(), steps, [0, 0], size, lost);
+}
+
+/** The same, but nobody watched before step `from`. */
+export function join(steps: readonly Step[], from: number): Harness {
+	const h = new Harness({}, [postgresql]).open(1, "server", { fromStart: false });
+	return speak(h, steps.slice(from), [5000, 9000], Number.POSITIVE_INFINITY, -1);
+}
+
+function speak(h: Harness, steps: readonly Step[], at: [number, number], size: number, lost: number): Harness {
+	for (const [i, [dir, ...messages]] of steps.entries()) {
 		const bytes = Buffer.concat(messages);
+		if (i === lost) {
+			h.gap(dir, at[dir], bytes.length, "ring-full").pass(100_000);
+			at[dir] += bytes.length;
+			continue;
+		}
 		for (let from = 0; from < bytes.length; from += size) {
 			const piece = bytes.subarray(from, from + size);
 			h.bytes(dir, at[dir], piece);
