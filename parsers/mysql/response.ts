@@ -52,7 +52,10 @@ export class Response {
 
 	/** Another result begins at `index`, after the first. */
 	next(index: number): void {
-		if (this.#results > 0) this.#part = this.writer.message(index, {});
+		if (this.#results > 0) {
+			this.#part = this.writer.message(index, {});
+			this.#part.expectMore(true);
+		}
 		this.#isInResult = true;
 		this.rows = 0;
 	}
@@ -70,6 +73,7 @@ export class Response {
 	endRows(ok: OkPacket): void {
 		this.#totalRows += this.rows;
 		this.#isInResult = false;
+		this.#part?.expectMore(false);
 		const isFirst = this.#results++ === 0;
 		const isLast = (ok.status & MORE_RESULTS) === 0;
 		if (isFirst && isLast && !this.#hasTold && this.columns !== null) {
@@ -82,6 +86,7 @@ export class Response {
 	/** A result without rows. */
 	ok(ok: OkPacket): void {
 		this.#isInResult = false;
+		this.#part?.expectMore(false);
 		const isFirst = this.#results++ === 0;
 		if (isFirst && !this.#hasTold && (ok.status & MORE_RESULTS) === 0) this.writer.head(this.#heads.ok(ok));
 		else this.#say(isFirst, okAttributes(ok, false), "OK");

@@ -5,11 +5,11 @@
 import { createWriteStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Readable } from "node:stream";
 import anyTest, { type TestFn } from "ava";
 import { type Connection, createConnection } from "mysql2/promise";
 import type { Exchange } from "../../core/index.js";
 import { type MariaDb, PASSWORD, startMariaDb } from "./support/mariadb.js";
+import { type Said, sayOf, talk } from "./support/mysql-talk.js";
 import { missing } from "./support/needs.js";
 import { captureConfig, type Polytap, startPolytap } from "./support/polytap.js";
 import { pause, runProgram } from "./support/program.js";
@@ -39,64 +39,6 @@ async function recorded(polytap: Polytap, path: string): Promise<{ exchanges: Ex
 function connectTo(db: MariaDb, more: object = {}): Promise<Connection> {
 	const options = { host: "127.0.0.1", port: db.port, user: "app", password: PASSWORD, database: "shop" };
 	return createConnection({ ...options, multipleStatements: true, dateStrings: true, ...more });
-}
-
-interface Said {
-	readonly command: string;
-	readonly text: string;
-	readonly outcome: string;
-	/** Null: not compared. */
-	readonly rows: unknown;
-	readonly parameters: unknown;
-}
-
-/** What mysql2 does, and what it was answered. */
-async function talk(connection: Connection, said: Said[]): Promise<void> {
-	const plain = (rows: unknown): unknown => (Array.isArray(rows) ? rows.map((row: object) => ({ ...row })) : null);
-	const query = async (text: string): Promise<void> => {
-		const [rows] = await connection.query(text);
-		said.push({ command: "QUERY", text, outcome: "ok", rows: plain(rows), parameters: "" });
-	};
-	const execute = async (text: string, parameters: readonly (string | number | null)[]): Promise<void> => {
-		const [rows] = await connection.execute(text, [...parameters]);
-		said.push({ command: "STMT_EXECUTE", text, outcome: "ok", rows: plain(rows), parameters: [parameters] });
-	};
-	await query(
-		"CREATE OR REPLACE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(60), d DECIMAL(10,2), at DATETIME(3))",
-	);
-	for (let i = 0; i < 20; i++)
-		await execute("INSERT INTO t (name, d, at) VALUES (?, ?, ?)", [
-			`näme ${i}`,
-			`${i}.50`,
-			i % 3 === 0 ? null : "2026-01-02 03:04:05.678",
-		]);
-	await query("SELECT * FROM t ORDER BY id");
-	for (let i = 0; i < 20; i++) await execute("SELECT id, name, d FROM t WHERE name = ?", [`näme ${i}`]);
-	const wrong = "SELECT nothing FROM nowhere";
-	await connection
-		.query(wrong)
-		.catch(() => said.push({ command: "QUERY", text: wrong, outcome: "error 1146 42S02", rows: null, parameters: "" }));
-	const upload = "LOAD DATA LOCAL INFILE 'f' INTO TABLE t (name)";
-	await connection.query({
-		sql: upload,
-		infileStreamFactory: () => Readable.from([Buffer.from("aa\nbb\n"), Buffer.from("cc\n")]),
-	});
-	said.push({ command: "QUERY", text: upload, outcome: "ok", rows: null, parameters: "aa\nbb\ncc\n" });
-	await query("SELECT COUNT(*) AS n FROM t");
-	await connection.ping();
-	said.push({ command: "PING", text: "", outcome: "ok", rows: null, parameters: "" });
-}
-
-function sayOf({ request, response, outcome }: Exchange): Said {
-	const attributes = request?.attributes ?? {};
-	const failed = response?.attributes["error.type"];
-	return {
-		command: String(attributes["mysql.command"]),
-		text: String(attributes["db.query.text"] ?? ""),
-		outcome: failed === undefined ? outcome : `${outcome} ${failed} ${response?.attributes["mysql.sqlstate"]}`,
-		rows: response?.body.encoding === "json" ? response.body.data : null,
-		parameters: request?.body.data ?? null,
-	};
 }
 
 live("mysql2, plain and compressed: statements, parameters, rows and errors are what the client had", (t) =>

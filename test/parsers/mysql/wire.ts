@@ -100,6 +100,8 @@ export function login({ client = USUAL, extended = 0, sequence = 1 }: Handshake 
 		SECRET,
 		"shop\0",
 		"mysql_native_password\0",
+		// the level of compression
+		client & CAN.zstd ? 3 : "",
 	);
 }
 
@@ -168,8 +170,13 @@ export function result(
 }
 
 /** A compressed frame; short ones stay as they are, as servers do. */
-export function frame(sequence: number, content: Buffer, isDeflated = content.length >= 50): Buffer {
-	const inside = isDeflated ? deflateSync(content) : content;
+export function frame(
+	sequence: number,
+	content: Buffer,
+	isDeflated = content.length >= 50,
+	compress: (content: Buffer) => Buffer = deflateSync,
+): Buffer {
+	const inside = isDeflated ? compress(content) : content;
 	const header = Buffer.alloc(7);
 	header.writeUIntLE(inside.length, 0, 3);
 	header[3] = sequence;
