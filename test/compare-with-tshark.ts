@@ -2,9 +2,10 @@
  * `node dist/test/compare-with-tshark.js FILE-OR-FOLDER...`: does tshark see the same in these captures? One line for each
  * file; what differs is shown. Exits with 1 where something does. Differences are to be looked at: either may be wrong.
  */
-import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { capturesIn } from "./compare/captures.js";
 import type { HttpMessage, HttpMessages } from "./compare/opinion.js";
 import { httpByPolytap, transportByPolytap } from "./compare/polytap.js";
 import { httpByTshark, transportByTshark } from "./compare/tshark.js";
@@ -67,13 +68,6 @@ function messageDifference(mine: HttpMessage, other: HttpMessage): string | null
 		return `headers ${JSON.stringify(mine.headers)}, tshark ${JSON.stringify(other.headers)}`;
 	if (mine.body === null || other.body === null || mine.body.equals(other.body)) return null;
 	return `a body of ${mine.body.length} bytes, tshark ${other.body.length}`;
-}
-
-async function capturesIn(path: string): Promise<string[]> {
-	if (!(await stat(path)).isDirectory()) return [path];
-	const entries = await readdir(path, { recursive: true, withFileTypes: true });
-	const files = entries.filter((entry) => entry.isFile() && /\.(pcap|pcapng|cap)(\.gz)?$/.test(entry.name));
-	return files.map((entry) => join(entry.parentPath, entry.name)).sort();
 }
 
 async function main(paths: readonly string[]): Promise<number> {

@@ -33,7 +33,7 @@ export async function transportByPolytap(file: string): Promise<Transport> {
 }
 
 /** Runs `polytap read`; rejects unless it exits with 0. `scratch` is a file that it may write. */
-export async function httpByPolytap(file: string, scratch: string): Promise<Map<string, HttpMessage[]>> {
+export async function recordsByPolytap(file: string, scratch: string): Promise<Exchange[]> {
 	const output = await open(scratch, "w");
 	const program = new Program(process.execPath, [CLI, "read", file], { stdoutFd: output.fd });
 	const timer = setTimeout(() => program.kill("SIGKILL"), 120_000);
@@ -41,9 +41,15 @@ export async function httpByPolytap(file: string, scratch: string): Promise<Map<
 	clearTimeout(timer);
 	await output.close();
 	if (code !== 0) throw new Error(`polytap read ended with ${code ?? signal}: ${program.stderr}`);
+	const records: Exchange[] = [];
+	for await (const line of createInterface({ input: createReadStream(scratch) })) records.push(JSON.parse(line));
+	return records;
+}
+
+/** The HTTP messages among them. */
+export async function httpByPolytap(file: string, scratch: string): Promise<Map<string, HttpMessage[]>> {
 	const messages = new Map<string, HttpMessage[]>();
-	for await (const line of createInterface({ input: createReadStream(scratch) })) {
-		const exchange: Exchange = JSON.parse(line);
+	for (const exchange of await recordsByPolytap(file, scratch)) {
 		if (exchange.protocol !== "http/1.1" || exchange.kind !== "exchange") continue;
 		const { request, response, connection } = exchange;
 		const client = `${connection.client.address}:${connection.client.port}`;

@@ -100,12 +100,14 @@ function rawOf(tree: unknown, field: string): Buffer[] {
 	return [];
 }
 
-function inside(tree: unknown, name: string): unknown {
+/** What a tree has under a name. */
+export function inside(tree: unknown, name: string): unknown {
 	if (typeof tree !== "object" || tree === null) return undefined;
 	return Object.entries(tree).find(([key]) => key === name)?.[1];
 }
 
-async function tshark(file: string, args: readonly string[], scratch: string): Promise<void> {
+/** Runs it on a capture, into `scratch`. */
+export async function tshark(file: string, args: readonly string[], scratch: string): Promise<void> {
 	const output = await open(scratch, "w");
 	const program = new Program("tshark", ["-n", "-r", file, ...args], { stdoutFd: output.fd });
 	const timer = setTimeout(() => program.kill("SIGKILL"), 300_000);

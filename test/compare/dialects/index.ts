@@ -1,0 +1,6 @@
+import type { Dialect } from "../dialect.js";
+import { mysql } from "./mysql.js";
+import { postgresql } from "./postgresql.js";
+
+/** Every protocol that can be compared. */
+export const dialects: readonly Dialect[] = [mysql, postgresql];
