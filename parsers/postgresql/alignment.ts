@@ -98,7 +98,7 @@ export class Alignment {
 		const first = this.firstKnown();
 		const { expectations } = this.#session;
 		const open = expectations.roundTripsBy(readyUs);
-		if (first === null || open === 0) return this.unseen();
+		if (first === null || open === 0) return this.unseen(beganUs);
 		const asks = expectations.roundTrip(0);
 		const fit = first.us > beganUs ? "no" : fitOf(asks, answer);
 		const isTail = this.#mayBeTail && (fit !== "yes" || !BEGINNINGS.includes(answer.types[0]!));
@@ -129,15 +129,17 @@ export class Alignment {
 	passed(readyUs: number, out: ParserOutput): void {
 		this.firstKnown();
 		const open = this.#session.expectations.roundTripsBy(readyUs);
-		if (open === 0) this.unseen();
+		if (open === 0) this.unseen(readyUs);
 		else this.#drop(this.#session.pipelines ? 1 : open, out);
 		if (open > 1 && !this.#isMissing) this.#session.pipelines = true;
 	}
 
-	/** An answer to a question that nobody saw. */
-	unseen(): "other" {
+	/** An answer, from `beganUs` on, to a question that nobody saw. */
+	unseen(beganUs: number): "other" {
 		this.#mayBeTail = false;
-		this.#unseen++;
+		// watching the client may begin later than watching the server
+		const { sinceUs } = this.#session.expectations;
+		if (sinceUs > 0 && sinceUs <= beganUs) this.#unseen++;
 		if (this.#unseen > 1) this.#session.pipelines = true;
 		this.#doubt();
 		return "other";

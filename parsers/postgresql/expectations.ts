@@ -38,6 +38,8 @@ export const MAX_EXPECTATIONS = 100_000;
 export class Expectations {
 	readonly #all: Expectation[] = [];
 	#head = 0;
+	/** When the first question was asked that was seen, microseconds; 0: none was. */
+	sinceUs = 0;
 
 	get length(): number {
 		return this.#all.length - this.#head;
@@ -63,6 +65,7 @@ export class Expectations {
 		statement: Statement | null = null,
 		portal: Portal | null = null,
 	): void {
+		if (this.sinceUs === 0 && ask !== "hole") this.sinceUs = us;
 		this.#all.push({ ask, us, call, statement, portal });
 	}
 

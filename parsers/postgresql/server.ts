@@ -236,7 +236,7 @@ export class ServerSide {
 			if (this.#current === null) {
 				// the end of an answer to what nobody saw
 				this.#loseAlignment();
-				this.alignment.unseen();
+				this.alignment.unseen(out.timeAt(at));
 			}
 			this.#finish(end);
 			return end;

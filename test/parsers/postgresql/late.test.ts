@@ -77,6 +77,13 @@ test("joined before the answer to a question that nobody saw: all others are the
 	t.deepEqual(answered(h.exchanges), [1, 2, 3, 4, 5]);
 });
 
+test("the server was watched before the client: nothing is lost of what was asked since", (t) => {
+	const unseen = [answer(90, 0), answer(91, 1), answer(92, 2)];
+	const h = join([...unseen, ...rolling(6, 1, () => 1)], 0);
+	t.deepEqual(h.failures, []);
+	t.deepEqual(answered(h.exchanges), [0, 1, 2, 3, 4, 5]);
+});
+
 test("joined at every byte of an answer: it is left out, the next ones are whole", (t) => {
 	const [, first] = rolling(1, 1, () => 0) as [Step, Step];
 	const bytes = Buffer.concat(first.slice(1) as Buffer[]);
