@@ -123,6 +123,7 @@ class WatchedContentOutput implements ContentOutput {
 				this.#attributes(more);
 				part.attributes(more);
 			},
+			expectMore: (isExpected) => part.expectMore(isExpected),
 			decodeWith: (decoder) => part.decodeWith(decoder),
 		};
 	}
