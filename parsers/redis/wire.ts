@@ -10,6 +10,12 @@ export const STREAMED = -4;
 /** `-1`: a null of RESP2. */
 export const NULL = -1;
 
+/** The other direction may have what is needed. */
+export const HOLD = -10;
+
+/** Replies that must be seen as a whole, and those that wait for certainty, are held up to here. */
+export const HELD_BYTES = 1 << 19;
+
 /** The longest number line: 19 digits and a sign. */
 const MAX_NUMBER_BYTES = 20;
 /** A line that has not ended after so many bytes is none. */
