@@ -75,6 +75,11 @@ export interface OpenEvent {
 	readonly bases: readonly [number, number] | null;
 	/** False: offset 0 is only the first byte seen, the stream began earlier (a packet capture joined in the middle). */
 	readonly fromStart: boolean;
+	/**
+	 * The protocol that is spoken here, by its name in the registry: whoever configured the source said so. Nobody is asked
+	 * then, and what that parser cannot read is opaque. Otherwise absent.
+	 */
+	readonly protocol?: string;
 	/** Network namespace inode number, or null where it is not known. */
 	readonly netns: number | null;
 	readonly process: ProcessIdentity | null;

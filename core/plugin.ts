@@ -49,6 +49,11 @@ export interface SourcePlugin<C = unknown> {
 	/** One strict zod schema: the only description of the options. */
 	readonly config: ZodType<C>;
 	create(config: C, context: SourceContext): CaptureSource;
+	/**
+	 * The protocols that validated options name, and where in them: a config with one that no parser reads is refused. Pure.
+	 * For whoever gives `OpenEvent.protocol`.
+	 */
+	protocols?(config: C): readonly { readonly protocol: string; readonly path: readonly (string | number)[] }[];
 	/** The half that must outlive a worker (loaded BPF objects, a listening relay). Runs in the main thread. */
 	host?(config: C, context: HostContext): SourceHost;
 }
@@ -110,14 +115,15 @@ export interface SourceHost {
 export interface DetectHint {
 	readonly transport: "tcp" | "udp" | "unix";
 	readonly serverPort: number;
-	/** From a TLS handshake, or null. */
+	/** What the server chose in the TLS handshake below these bytes, where that could be read (until TLS 1.2), or null. */
 	readonly alpn: string | null;
 	/** True where at least one direction did not begin at its first byte: the bytes may start in the middle of a message. */
 	readonly late: boolean;
 }
 
 /**
- * A protocol. Core asks `detect` of all parsers in the order of their registration; the first `yes` gets the connection.
+ * A protocol. Core asks `detect` of all parsers in the order of their registration, those first that the config names for
+ * the server's port; the first `yes` gets the connection. Nobody is asked where the source knows the protocol.
  * Exceptions of `detect` count as `no`, exceptions of `create` make the connection opaque; both are counted and named.
  */
 export interface ParserPlugin {

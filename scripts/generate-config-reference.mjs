@@ -10,7 +10,13 @@ import { z } from "zod";
 import { BUILTINS } from "../dist/core/app/builtins.js";
 import { Plugins } from "../dist/core/app/plugins.js";
 import { configJsonSchema } from "../dist/core/config/json-schema.js";
-import { captureSchema, logSchema, metricsSchema, sinkCommonSchema } from "../dist/core/config/schema.js";
+import {
+	captureSchema,
+	logSchema,
+	metricsSchema,
+	protocolSchema,
+	sinkCommonSchema,
+} from "../dist/core/config/schema.js";
 import { recordSchema } from "../dist/core/recording/schema.js";
 import { redactRuleSchema } from "../dist/core/redaction/schema.js";
 
@@ -76,7 +82,10 @@ plugin every sink takes:
 ${table(sinkCommonSchema)}${sinks.map((sink) => section(sink.type, sink.summary, table(sink.config))).join("")}
 ## parsers
 
-They have no options; a connection's protocol is found from its bytes.
+A connection's protocol is found from its bytes; [configuration.md](../configuration.md) says how to help. They have no options of their own but,
+below \`protocols\` and the name:
+
+${table(protocolSchema)}
 
 ${parsers.map(({ protocol, summary }) => `- \`${protocol}\`: ${summary}`).join("\n")}
 `;

@@ -6,6 +6,7 @@ import { PolytapError } from "../errors.js";
 import { isBrokenPipe, writeFully } from "../io/write-fully.js";
 import type { ReportFormat } from "./commands/compare.js";
 import { SHELLS, type Shell } from "./commands/completion.js";
+import type { PortPin } from "./commands/read.js";
 import type { Signals } from "./commands/run.js";
 import { FORMATS, type Format } from "./formats.js";
 import { exitCodeOf, formatNotice, noticeOf, say } from "./notice.js";
@@ -54,6 +55,13 @@ program
 		exitCode = await run(options, handleSignals());
 	});
 
+interface ReadFlags {
+	readonly format: Format;
+	readonly pretty?: true;
+	readonly join?: true;
+	readonly pin: readonly PortPin[];
+}
+
 program
 	.command("read")
 	.description("print the exchanges of packet captures, and of files that polytap wrote")
@@ -61,10 +69,12 @@ program
 	.addOption(formatOption("jsonl"))
 	.option("--pretty", "the same as --format pretty")
 	.option("--join", "the files are pieces of one capture, in this order")
-	.action(async (files: string[], flags: { format: Format; pretty?: true; join?: true }) => {
+	.option("--pin <port=protocol>", "what is spoken on a server's port of captures, like 3307=mysql; may come again", pin, [])
+	.action(async (files: string[], flags: ReadFlags) => {
 		const { read } = await import("./commands/read.js");
 		const format = flags.pretty === true ? "pretty" : flags.format;
-		exitCode = await read({ files, format, join: flags.join === true }, handleSignals().stop);
+		const options = { files, format, join: flags.join === true, pins: flags.pin };
+		exitCode = await read(options, handleSignals().stop);
 	});
 
 program
@@ -287,6 +297,13 @@ function count(text: string): number {
 	const value = Number(text);
 	if (!Number.isInteger(value) || value < 0 || value > 1_000_000) throw new InvalidArgumentError("A whole number.");
 	return value;
+}
+
+function pin(text: string, before: readonly PortPin[]): readonly PortPin[] {
+	const [, port, protocol = ""] = /^(\d{1,5})=(\S+)$/.exec(text) ?? [];
+	const number = Number(port);
+	if (!(number >= 1 && number <= 65_535)) throw new InvalidArgumentError("It is PORT=PROTOCOL, like 3307=mysql.");
+	return [...before, { ports: [number], protocol }];
 }
 
 function span(text: string): number {

@@ -14,7 +14,7 @@ import { Recorder } from "../recording/recorder.js";
 import { Redactor } from "../redaction/redactor.js";
 import { withoutDefaults } from "../redaction/rules.js";
 import type { RateLimitedBoard } from "./diagnostics.js";
-import { engineOptions } from "./engine-options.js";
+import { engineOptions, portHints } from "./engine-options.js";
 import { findSink, findSource, makeSink, makeSource, type NamedSink, type Workshop } from "./making.js";
 import { noticeOf } from "./notice.js";
 import { Pipeline, type PipelineParts } from "./pipeline.js";
@@ -152,7 +152,8 @@ async function makeSources(
 	const found = await Promise.all(config.sources.map((entry) => findSource(plugins, entry)));
 	// so that no import stands between the first beat and the first answer
 	await Promise.all(config.sinks.map((entry) => findSink(plugins, entry)));
-	const makeEngine = (own: Partial<EngineOptions> = engineOptions(config.capture), known = parsers) => {
+	const options = { ...engineOptions(config.capture), portHints: portHints(config.protocols) };
+	const makeEngine = (own: Partial<EngineOptions> = options, known = parsers) => {
 		const engine = new Engine(own, known, delivery.emit, (parser, error) => {
 			failures.set(parser.protocol, (failures.get(parser.protocol) ?? 0) + 1);
 			const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -1,5 +1,5 @@
-import type { CaptureOptions } from "../config/schema.js";
-import type { EngineOptions } from "../engine/options.js";
+import type { CaptureOptions, ProtocolOptions } from "../config/schema.js";
+import type { EngineOptions, PortHint } from "../engine/options.js";
 
 /** `capture` of a config as the engine takes it. */
 export function engineOptions(capture: CaptureOptions): Partial<EngineOptions> {
@@ -13,4 +13,9 @@ export function engineOptions(capture: CaptureOptions): Partial<EngineOptions> {
 		merge: capture.merge,
 		correlationWindowUs: capture.correlation_window_ms * 1000,
 	};
+}
+
+/** `protocols` of a config. */
+export function portHints(protocols: ProtocolOptions): readonly PortHint[] {
+	return Object.entries(protocols).map(([protocol, { ports }]) => ({ protocol, ports }));
 }

@@ -1,5 +1,6 @@
 /** Finds and loads plugins from module specifiers. */
 import type { ExtendedCatalog, PluginCatalog } from "../config/resolve.js";
+import { payloadsOnly } from "../content.js";
 import { PolytapError } from "../errors.js";
 import { type ParserPlugin, PLUGIN_API, type SinkPlugin, type SourcePlugin } from "../plugin.js";
 
@@ -54,6 +55,13 @@ export class Plugins implements PluginCatalog {
 	async sink(type: string): Promise<SinkPlugin | null> {
 		const found = this.modules.sinks.find((one) => one.name === type);
 		return found === undefined ? null : ((await load(found, "sink")) as SinkPlugin);
+	}
+
+	async protocols(): Promise<readonly string[]> {
+		const loaded = await this.eachParser();
+		return loaded.flatMap(({ name, plugin }) =>
+			plugin instanceof Error || plugin.detect === payloadsOnly.detect ? [] : [name],
+		);
 	}
 
 	/** All of them, in order. Rejects where one cannot be loaded. */

@@ -10,6 +10,8 @@ import { didYouMean } from "./suggest.js";
 export interface PluginCatalog {
 	sourceTypes(): readonly string[];
 	sinkTypes(): readonly string[];
+	/** Those that a connection can speak. */
+	protocols(): Promise<readonly string[]>;
 	/** Null where there is no such type. */
 	source(type: string): Promise<SourcePlugin | null>;
 	sink(type: string): Promise<SinkPlugin | null>;
@@ -41,10 +43,11 @@ export async function resolveConfig(raw: unknown, catalog: PluginCatalog): Promi
 	if (!base.success) problems.push(...problemsOf(base.error.issues, configSchema, raw ?? {}, []));
 	const sources = await resolveSources(mapping(raw, "sources"), catalog, problems, leftOut);
 	const sinks = await resolveSinks(mapping(raw, "sinks"), catalog, problems, leftOut);
+	if (base.success) await checkProtocols(base.data, sources, catalog, problems);
 	if (base.success) checkTogether(base.data, sources, sinks, problems);
 	if (!base.success || problems.length > 0) return { config: null, problems };
-	const { capture, redact, record, log, metrics } = base.data;
-	return { config: { sources, sinks, capture, redact, record, log, metrics }, problems: [], leftOut };
+	const { capture, redact, protocols, record, log, metrics } = base.data;
+	return { config: { sources, sinks, capture, redact, protocols, record, log, metrics }, problems: [], leftOut };
 }
 
 async function resolveSources(
@@ -138,6 +141,32 @@ function validated(schema: z.ZodType, value: unknown, path: Path, problems: Prob
 		problems.push({ ...problem, message: problem.message + hint });
 	}
 	return undefined;
+}
+
+/** A protocol that no parser reads is a slip of the finger. */
+async function checkProtocols(
+	declared: z.output<typeof configSchema>,
+	sources: readonly SourceEntry[],
+	catalog: PluginCatalog,
+	problems: Problem[],
+): Promise<void> {
+	const named: { readonly protocol: string; readonly path: Path; readonly atKey: boolean }[] = [];
+	for (const protocol of Object.keys(declared.protocols))
+		named.push({ protocol, path: ["protocols", protocol], atKey: true });
+	for (const { name, type, options } of sources) {
+		if (options === undefined) continue;
+		const plugin = await catalog.source(type);
+		for (const { protocol, path } of plugin?.protocols?.(options) ?? [])
+			named.push({ protocol, path: ["sources", name, ...path], atKey: false });
+	}
+	// a module that did not work may have been the one that reads it
+	if (named.length === 0 || catalog.isIncomplete === true) return;
+	const known = await catalog.protocols();
+	for (const { protocol, path, atKey } of named) {
+		if (known.includes(protocol)) continue;
+		const guess = didYouMean(protocol, known) || `; there are: ${known.join(", ")}`;
+		problems.push({ path, atKey, message: `no parser reads "${protocol}"${guess}` });
+	}
 }
 
 function checkTogether(

@@ -163,6 +163,17 @@ function isLoopback(host: string): boolean {
 	return host === "localhost" || host === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
 }
 
+/** A protocol by its name in records: `http/1.1`. */
+const protocolName = z.string().min(1).max(64);
+
+export const protocolSchema = z.strictObject({
+	ports: z
+		.array(z.int().min(1).max(65_535))
+		.min(1)
+		.max(64)
+		.describe("Ports of servers where it is likely: its parser is asked before the others. It still has to recognise it."),
+});
+
 export const logSchema = z.strictObject({
 	format: z.enum(["text", "json"]).default("text").describe("Lines for people, or one JSON object a line."),
 	level: z
@@ -186,6 +197,10 @@ export const configSchema = z.strictObject({
 		.describe("Modules with plugins of others: paths (`./x.js`, from this file's folder) or names of packages."),
 	sources: z.record(name, plugin).describe("Where traffic comes from. The key is a name of your choice."),
 	capture: captureSchema.prefault({}).describe("Limits and times of the engine."),
+	protocols: z
+		.record(protocolName, protocolSchema)
+		.default({})
+		.describe("Hints for finding out what is spoken, by protocol."),
 	metrics: metricsSchema.optional().describe("Metrics for Prometheus, and health, over HTTP. Nothing: off."),
 	log: logSchema.prefault({}).describe("What polytap says about itself, on stderr."),
 	redact: redactSchema.default([]).describe("What is taken out of every exchange before any sink gets it."),
@@ -198,6 +213,7 @@ export const configSchema = z.strictObject({
 export type LogOptions = z.output<typeof logSchema>;
 export type MetricsOptions = z.output<typeof metricsSchema>;
 export type CaptureOptions = z.output<typeof captureSchema>;
+export type ProtocolOptions = Readonly<Record<string, z.output<typeof protocolSchema>>>;
 export type QueueOptions = z.output<typeof queueSchema>;
 
 export interface SourceEntry {
@@ -223,6 +239,7 @@ export interface Config {
 	readonly sinks: readonly SinkEntry[];
 	readonly capture: CaptureOptions;
 	readonly redact: readonly RedactRule[];
+	readonly protocols: ProtocolOptions;
 	/** Absent: nothing is recorded. */
 	readonly record?: RecordOptions | undefined;
 	readonly log: LogOptions;

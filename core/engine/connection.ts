@@ -52,6 +52,7 @@ export class Connection implements ConversationOwner {
 	/** Null when it is over: what lingers for a late vantage should be small. */
 	#conversation: Conversation | null;
 	readonly #engine: ConnectionContext;
+	readonly #below: Connection | null;
 	readonly #fromStart: boolean;
 	#held: HeldExchange[] = [];
 	#annotations: Annotations | null = null;
@@ -60,8 +61,16 @@ export class Connection implements ConversationOwner {
 	ends = "";
 	#carrier: Carrier | null = null;
 
-	constructor(engine: ConnectionContext, key: string, open: OpenEvent, primary: VantageFacts) {
+	/** `below`: what carries this one, where this is the plaintext above it. */
+	constructor(
+		engine: ConnectionContext,
+		key: string,
+		open: OpenEvent,
+		primary: VantageFacts,
+		below: Connection | null = null,
+	) {
 		this.#engine = engine;
+		this.#below = below;
 		this.key = key;
 		this.bases = open.bases;
 		this.primary = primary;
@@ -117,6 +126,7 @@ export class Connection implements ConversationOwner {
 		this.lingerUs = 0;
 		if (open.roleKnown && this.rolesAreGuessed) this.#learnRoles(open.client);
 		if (!sameEndpoint(open.client, this.facts.client)) vantage.isFlipped = true;
+		if (open.protocol !== undefined) this.#conversation?.pin(open.protocol);
 		this.#refreshFacts();
 		return vantage;
 	}
@@ -237,7 +247,14 @@ export class Connection implements ConversationOwner {
 	// ---------------------------------------------------------------------------------- for the conversation
 
 	hint(late: boolean): DetectHint {
-		return { transport: this.facts.transport, serverPort: this.facts.server.port, alpn: null, late };
+		const { transport, server } = this.facts;
+		return { transport, serverPort: server.port, alpn: this.#below?.alpn ?? null, late };
+	}
+
+	/** What a TLS handshake that anybody could read chose for what it carries; null: nobody knows. */
+	get alpn(): string | null {
+		const chosen = this.#conversation?.notes?.["tls.next_protocol"];
+		return typeof chosen === "string" ? chosen : null;
 	}
 
 	swapRoles(): void {
@@ -407,6 +424,7 @@ export class Connection implements ConversationOwner {
 		const protocol = conversation.protocol ?? "raw";
 		const annotations: Record<string, AttributeValue> = { ...this.#annotations?.ofConnection, ...conversation.notes };
 		if (reason !== null) annotations["polytap.opaque.reason"] = reason;
+		if (conversation.pinned !== null) annotations["polytap.protocol.pinned"] = conversation.pinned;
 		if (this.#datagrams > 0) annotations["polytap.datagrams"] = this.#datagrams;
 		let bytes = this.#datagrams;
 		for (const dir of DIRECTIONS) {

@@ -53,6 +53,8 @@ export class Conversation implements LaneOwner {
 	#plugin: ParserPlugin | null = null;
 	#parser: ProtocolParser | null = null;
 	#handovers = 0;
+	/** The protocol that the source named; null: it is to be found. */
+	#pinned: string | null = null;
 
 	constructor(engine: EngineContext, owner: ConversationOwner) {
 		this.#engine = engine;
@@ -118,6 +120,21 @@ export class Conversation implements LaneOwner {
 	joinLate(): void {
 		for (const lane of this.lanes) lane.late = true;
 		this.#voice.pairing.requestsLost();
+	}
+
+	get pinned(): string | null {
+		return this.#pinned;
+	}
+
+	/** Whoever configured the source says what is spoken. Means nothing once that was found out. */
+	pin(protocol: string): void {
+		if (this.#pinned !== null || this.#detection === null) return;
+		this.#pinned = protocol;
+		this.#voice.isPinned = true;
+		const { registry } = this.#engine;
+		const plugin = registry.byProtocol(protocol);
+		if (plugin === null) this.#becomeOpaque("no-such-parser");
+		else this.#detection = new Detection(registry, plugin);
 	}
 
 	// ------------------------------------------------------------------------------------------------ bytes come in
@@ -239,6 +256,7 @@ export class Conversation implements LaneOwner {
 		const { carrier } = this.#voice;
 		const isUnread = this.lanes[0].carry.length > 0 || this.lanes[1].carry.length > 0;
 		if (carrier !== null && this.#parser === null && isUnread) this.#becomeOpaque("unknown-protocol");
+		if (isUnread && this.#isPinnedInVain) this.#becomeOpaque("unread");
 		this.#settleAll(this.lanes.some((lane) => lane.endedHow === "reset") ? "aborted" : "unanswered");
 	}
 
@@ -365,12 +383,23 @@ export class Conversation implements LaneOwner {
 	#detectAtOnce(lane: Lane, data: Uint8Array): void {
 		const [client, server] = this.lanes;
 		if (this.#detection === null || client.carry.length > 0 || server.carry.length > 0) return;
+		if (this.#voice.isPinned) {
+			this.#startPinned();
+			return;
+		}
 		if (client.late || server.late) return;
 		const [a, b] = lane === client ? [data, NOTHING] : [NOTHING, data];
 		const answer = this.#detection.ask(a, b, this.#owner.hint(false));
 		if (typeof answer !== "object") return;
 		this.#detection = null;
 		this.#start(answer, null);
+	}
+
+	/** Where the roles are a guess, `detect` is asked first: which end is the client? */
+	#startPinned(): void {
+		if (this.#owner.rolesAreGuessed) return;
+		this.#detection = null;
+		this.#start(this.#engine.registry.byProtocol(this.#pinned!)!, null);
 	}
 
 	#detect(): void {
@@ -383,11 +412,16 @@ export class Conversation implements LaneOwner {
 		if (detection === null) return;
 		let answer = detection.ask(a, b, hint);
 		if (answer === "no" && this.#owner.rolesAreGuessed && this.protocol === null) {
-			const swapped = new Detection(this.#engine.registry).ask(b, a, hint);
+			const { registry } = this.#engine;
+			const only = this.#pinned === null ? null : registry.byProtocol(this.#pinned);
+			const swapped = new Detection(registry, only).ask(b, a, {
+				...hint,
+				serverPort: this.#owner.facts.client.port,
+			});
 			if (typeof swapped === "object") {
 				this.#owner.swapRoles();
 				answer = swapped;
-			}
+			} else if (only !== null) answer = only;
 		}
 		if (answer === "more") return;
 		if (answer === "no") {
@@ -465,6 +499,7 @@ export class Conversation implements LaneOwner {
 		}
 		this.#settleAll("unanswered");
 		voice.parent = parent;
+		voice.isPinned = false;
 		if (plugin !== null) this.#start(plugin, hints);
 		else this.#detectAnew();
 	}
@@ -486,14 +521,22 @@ export class Conversation implements LaneOwner {
 		this.#becomeOpaque("parser-failed");
 	}
 
+	/** So far the parser that was named has made nothing of the bytes. */
+	get #isPinnedInVain(): boolean {
+		const { isPinned, hasBegun, notes } = this.#voice;
+		return isPinned && !hasBegun && notes === null;
+	}
+
 	#becomeOpaque(reason: string): void {
 		if (this.opaqueReason !== null) return;
-		this.opaqueReason = reason;
+		const isMismatch = this.#isPinnedInVain;
+		this.opaqueReason = isMismatch ? `pin-mismatch:${reason}` : reason;
+		if (isMismatch) this.#engine.totals.connectionsPinMismatched++;
 		const { carrier, children } = this.#voice;
 		if (carrier === null) this.#engine.totals.connectionsOpaque++;
 		else {
 			this.#engine.totals.streamsOpaque++;
-			carrier.count(`polytap.streams_opaque.${reason}`);
+			carrier.count(`polytap.streams_opaque.${this.opaqueReason}`);
 		}
 		children?.finish(this.#engine.nowUs);
 		this.#parser = null;

@@ -15,17 +15,21 @@ function copyOf(bytes: Uint8Array): Uint8Array {
 
 /** Which parser a connection belongs to. Asks each one until it says no. */
 export class Detection {
-	#candidates: readonly ParserPlugin[];
+	/** Null: nobody was asked yet. */
+	#candidates: readonly ParserPlugin[] | null = null;
 	readonly #registry: ParserRegistry;
+	readonly #only: ParserPlugin | null;
 	#tries = 0;
 
-	constructor(registry: ParserRegistry) {
+	/** `only`: nobody else is asked. */
+	constructor(registry: ParserRegistry, only: ParserPlugin | null = null) {
 		this.#registry = registry;
-		this.#candidates = registry.parsers;
+		this.#only = only;
 	}
 
 	ask(client: Uint8Array, server: Uint8Array, hint: DetectHint): Detected {
 		let open: ParserPlugin[] | null = null;
+		this.#candidates ??= this.#only === null ? this.#registry.askedAt(hint.serverPort) : [this.#only];
 		for (const plugin of this.#candidates) {
 			let answer: "yes" | "no" | "more" = "no";
 			try {
@@ -46,7 +50,7 @@ export class Detection {
 
 	/** Begin anew with later bytes. False when that was done often enough. */
 	retry(): boolean {
-		this.#candidates = this.#registry.parsers;
+		this.#candidates = null;
 		return ++this.#tries < LATE_TRIES;
 	}
 }

@@ -61,7 +61,7 @@ export class Engine implements ConnectionContext {
 		onParserFailure: (plugin: ParserPlugin, error: unknown) => void = () => {},
 	) {
 		this.options = { ...DEFAULT_ENGINE_OPTIONS, ...options };
-		this.registry = new ParserRegistry(parsers, onParserFailure);
+		this.registry = new ParserRegistry(parsers, onParserFailure, this.options.portHints);
 		this.slabs = new SlabPool(this.options.maxHeldBytes);
 		this.#emit = emit;
 	}
@@ -87,7 +87,7 @@ export class Engine implements ConnectionContext {
 		return this.#names;
 	}
 
-	/** Other limits and times, from now on. What was begun under the old ones may end by either. */
+	/** Other limits and times, from now on; port hints stay as they were. What was begun under the old ones may end by either. */
 	configure(options: Partial<EngineOptions>): void {
 		this.options = { ...this.options, ...options };
 		this.slabs.maxHeldBytes = this.options.maxHeldBytes;
@@ -228,7 +228,7 @@ export class Engine implements ConnectionContext {
 		const facts: VantageFacts = { source: source.name, type: source.type, vantage: event.role, piece };
 		if (connection === undefined) {
 			if (this.#openConnections >= this.options.maxConnections) this.#evict(source);
-			connection = new Connection(this, key, event, facts);
+			connection = new Connection(this, key, event, facts, this.#below(source, event));
 			source.connections.set(key, connection);
 			this.#openConnections++;
 			this.totals.connectionsOpened++;
@@ -239,6 +239,11 @@ export class Engine implements ConnectionContext {
 			this.stage?.opened(connection.facts, source.name);
 		}
 		source.vantages.set(event.conn, connection.addVantage(event, facts));
+	}
+
+	/** The connection that carries a plaintext one; null: there is none, or nobody knows it. */
+	#below({ vantages }: SourceState, { lower }: OpenEvent): Connection | null {
+		return lower === null ? null : (vantages.get(lower)?.connection ?? null);
 	}
 
 	#evict(source: SourceState): void {

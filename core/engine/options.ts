@@ -1,3 +1,10 @@
+/** Where a protocol is likely to be spoken. */
+export interface PortHint {
+	readonly protocol: string;
+	/** Ports of servers. */
+	readonly ports: readonly number[];
+}
+
 /** What an engine may keep and how long it waits. Every limit has a counter that tells how often it was reached. */
 export interface EngineOptions {
 	/** Payload bytes kept of each message; what is beyond is counted and the body is `truncated`. */
@@ -23,6 +30,8 @@ export interface EngineOptions {
 	readonly merge: MergeMode;
 	/** How long a record waits for another source's observation. */
 	readonly correlationWindowUs: number;
+	/** Whose parsers are asked first about connections to some ports. */
+	readonly portHints: readonly PortHint[];
 }
 
 /**
@@ -44,4 +53,5 @@ export const DEFAULT_ENGINE_OPTIONS: EngineOptions = {
 	joinsLayers: false,
 	merge: "off",
 	correlationWindowUs: 200_000,
+	portHints: [],
 };

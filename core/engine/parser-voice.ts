@@ -31,6 +31,10 @@ export class ParserVoice implements ParserOutput, MessageContext {
 	parent: string | null = null;
 	/** Ordinal of what is begun without a tag. */
 	tag = 0;
+	/** The source named the protocol: every exchange says so. */
+	isPinned = false;
+	/** Something was said beside facts about the connection. */
+	hasBegun = false;
 	/** What the parser wants to happen after its call; null: nothing. */
 	wantedHandover: Handover | null = null;
 	wantedEnd: string | null = null;
@@ -311,6 +315,8 @@ export class ParserVoice implements ParserOutput, MessageContext {
 		const scope = bases === null ? "local" : "network";
 		const exchange = new CapturedExchange(facts, protocol, kind, scope, ordinal, primary);
 		exchange.sequence = (offset + (bases === null ? 0 : bases[dir])) >>> 0;
+		this.hasBegun = true;
+		if (this.isPinned) exchange.addFlag("protocol-pinned");
 		return exchange;
 	}
 

@@ -1,4 +1,5 @@
 import type { ParserPlugin } from "../plugin.js";
+import type { PortHint } from "./options.js";
 
 /** The parsers of one engine, in the order in which they are asked; parsers reach each other through it by name. */
 export class ParserRegistry {
@@ -7,9 +8,15 @@ export class ParserRegistry {
 	readonly #shared = new Map<ParserPlugin, Map<string, unknown>>();
 	/** Who takes payloads of a media type. */
 	readonly #byMediaType = new Map<string, ParserPlugin>();
+	/** By the server's port: all parsers, the hinted ones first. */
+	readonly #byPort = new Map<number, readonly ParserPlugin[]>();
 	readonly #onFailure: (plugin: ParserPlugin, error: unknown) => void;
 
-	constructor(parsers: readonly ParserPlugin[], onFailure: (plugin: ParserPlugin, error: unknown) => void) {
+	constructor(
+		parsers: readonly ParserPlugin[],
+		onFailure: (plugin: ParserPlugin, error: unknown) => void,
+		portHints: readonly PortHint[] = [],
+	) {
 		this.parsers = parsers;
 		this.#onFailure = onFailure;
 		for (const parser of parsers) {
@@ -17,6 +24,16 @@ export class ParserRegistry {
 			for (const type of parser.content?.mediaTypes ?? [])
 				if (!this.#byMediaType.has(type)) this.#byMediaType.set(type, parser);
 		}
+		for (const port of new Set(portHints.flatMap(({ ports }) => ports))) {
+			const isHinted = ({ protocol }: ParserPlugin): boolean =>
+				portHints.some((hint) => hint.protocol === protocol && hint.ports.includes(port));
+			this.#byPort.set(port, [...parsers.filter(isHinted), ...parsers.filter((parser) => !isHinted(parser))]);
+		}
+	}
+
+	/** In the order in which they are asked about a connection to this port. */
+	askedAt(serverPort: number): readonly ParserPlugin[] {
+		return this.#byPort.get(serverPort) ?? this.parsers;
 	}
 
 	/** `application/x+y`: whoever takes that, or else `application/x`. */

@@ -19,6 +19,8 @@ export class EngineTotals {
 	connectionsClosed = 0;
 	connectionsEvicted = 0;
 	connectionsOpaque = 0;
+	/** Of those: what the configured protocol's parser could not read anything of. */
+	connectionsPinMismatched = 0;
 	/** Logical streams inside connections. */
 	streamsOpaque = 0;
 	pendingEvicted = 0;
@@ -55,6 +57,7 @@ export class EngineTotals {
 			connections_closed: this.connectionsClosed,
 			connections_evicted: this.connectionsEvicted,
 			connections_opaque: this.connectionsOpaque,
+			connections_pin_mismatched: this.connectionsPinMismatched,
 			streams_opaque: this.streamsOpaque,
 			pending_evicted: this.pendingEvicted,
 			parser_failures: this.parserFailures,

@@ -4,6 +4,7 @@ import { type HostContext, PolytapError, type SourceHost } from "../../core/inde
 import { kernelCounters } from "./kernel-counters.js";
 import { errno, libbpf, type Pointer, view } from "./libbpf.js";
 import type { EbpfOptions } from "./options.js";
+import { PINS_BYTES, Pins } from "./pins.js";
 import * as layout from "./record-layout.js";
 import { type EbpfHostState, PROGRESS_BYTES, Progress } from "./shared.js";
 import { targetsBytes } from "./targets.js";
@@ -26,6 +27,8 @@ export class EbpfHost implements SourceHost {
 	#countersFd = -1;
 	#targetsFd = -1;
 	#generation = 1;
+	readonly #pinMemory = new SharedArrayBuffer(PINS_BYTES);
+	readonly #pins = new Pins(this.#pinMemory);
 	readonly #links: Pointer[] = [];
 
 	constructor(options: EbpfOptions, context: HostContext) {
@@ -57,6 +60,7 @@ export class EbpfHost implements SourceHost {
 			countersFd: this.#countersFd,
 			keptClosesFd: bpf.mapFd(this.#map("kept_closes")),
 			copiesOnce: this.#options.vantage !== "both",
+			pins: this.#pinMemory,
 			progress,
 		};
 	}
@@ -66,6 +70,7 @@ export class EbpfHost implements SourceHost {
 		const value = targetsBytes(targets, this.#generation++);
 		if (libbpf().update(this.#targetsFd, new Uint8Array(4), value, 0) !== 0)
 			throw loadError("the targets could not be written");
+		this.#pins.write(targets);
 	}
 
 	/** The rules alone: all else is fixed when the programs are loaded. */

@@ -10,6 +10,10 @@ const plugin: SourcePlugin<EbpfOptions> = {
 	type: "ebpf",
 	summary: "TCP sockets of this node, from two tracepoints in the kernel",
 	config: ebpfOptions,
+	protocols: ({ targets }) =>
+		targets.flatMap(({ protocol }, i) =>
+			protocol === undefined ? [] : [{ protocol, path: ["targets", i, "protocol"] }],
+		),
 	create: (_options, context) => new EbpfSource(context.host as EbpfHostState),
 	host: (options, context) => new EbpfHost(options, context),
 };

@@ -2,6 +2,9 @@ import { z } from "../../core/index.js";
 
 const ports = z.array(z.int().min(1).max(65_535)).min(1).max(32);
 
+/** A rule names a protocol as records do. */
+const protocol = z.string().min(1).max(64);
+
 const targetRule = z
 	.strictObject({
 		ports: ports.optional().describe("The server's port of a connection, whichever end is on this node."),
@@ -17,10 +20,18 @@ const targetRule = z
 			.max(15)
 			.optional()
 			.describe("The process name (`comm`) of the thread that uses the socket."),
+		protocol: protocol
+			.optional()
+			.describe(
+				"What is spoken on these `ports`: nobody guesses, and what its parser cannot read is opaque. `name` is compared with that of the process.",
+			),
 		exclude: z.boolean().default(false).describe("What this rule matches is never captured, whatever other rules say."),
 	})
 	.refine((rule) => rule.ports !== undefined || rule.pids !== undefined || rule.name !== undefined, {
 		message: "a rule needs at least one of ports, pids, name",
+	})
+	.refine((rule) => rule.protocol === undefined || (rule.ports !== undefined && !rule.exclude), {
+		message: "`protocol` needs `ports` beside it, and no `exclude`",
 	});
 
 export const ebpfOptions = z.strictObject({

@@ -8,6 +8,8 @@ export interface EbpfHostState {
 	readonly keptClosesFd: number;
 	/** Every byte is copied at one end only. */
 	readonly copiesOnce: boolean;
+	/** Protocols that the rules name; see `Pins`. */
+	readonly pins: SharedArrayBuffer;
 	/** What outlives a worker: the next one starts behind a batch that did not come to its end. */
 	readonly progress: SharedArrayBuffer;
 }

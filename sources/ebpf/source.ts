@@ -3,6 +3,7 @@ import { type CaptureEvent, type CaptureSource, KernelClock, Processes } from ".
 import { KeptCloses } from "./kept-closes.js";
 import { kernelCounters } from "./kernel-counters.js";
 import { libc } from "./libbpf.js";
+import { Pins } from "./pins.js";
 import * as layout from "./record-layout.js";
 import { type RecordMemory, Ring } from "./ring.js";
 import { type EbpfHostState, Progress } from "./shared.js";
@@ -40,7 +41,8 @@ export class EbpfSource implements CaptureSource {
 		this.#progress = new Progress(state.progress);
 		this.#kept = new KeptCloses(state.keptClosesFd);
 		const isSuccessor = this.#progress.batchEnd > 0;
-		this.#translator = new Translator(new Processes(), this.#clock, isSuccessor, state.copiesOnce);
+		const pins = new Pins(state.pins);
+		this.#translator = new Translator(new Processes(), this.#clock, isSuccessor, state.copiesOnce, pins);
 		this.#translator.bytesRingFull = this.#progress.namedLoss;
 	}
 

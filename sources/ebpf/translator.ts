@@ -1,5 +1,6 @@
 import type { BytesEvent, CaptureEvent, Direction, KernelClock, Processes } from "../../core/index.js";
 import { addressText } from "./addresses.js";
+import type { Pins } from "./pins.js";
 import * as layout from "./record-layout.js";
 import type { RecordMemory } from "./ring.js";
 import { RECORD_CAUSES, type Socket, type SocketDirection } from "./sockets.js";
@@ -38,7 +39,17 @@ export class Translator {
 	/** No other end brings the same bytes. */
 	readonly #copiesOnce: boolean;
 
-	constructor(processes: Processes, clock: KernelClock, isSuccessor: boolean, copiesOnce: boolean) {
+	/** Null: no rule names a protocol. */
+	readonly #pins: Pins | null;
+
+	constructor(
+		processes: Processes,
+		clock: KernelClock,
+		isSuccessor: boolean,
+		copiesOnce: boolean,
+		pins: Pins | null = null,
+	) {
+		this.#pins = pins;
 		this.#copiesOnce = copiesOnce;
 		this.#isSuccessor = isSuccessor;
 		this.#processes = processes;
@@ -212,22 +223,29 @@ export class Translator {
 			receive: { next: -1, lostFrom: 0, hasPackets: false, holeCause: "missed" },
 		};
 		this.#sockets.set(cookie, socket);
+		const process = this.#processes.of(pid);
+		const [server, client] = isServer ? [local, remote] : [remote, local];
+		const roleKnown = role !== layout.ROLE_UNKNOWN;
+		let protocol = this.#pins?.protocolOf(server.port, pid, process?.name ?? null) ?? null;
+		if (protocol === null && !roleKnown)
+			protocol = this.#pins?.protocolOf(client.port, pid, process?.name ?? null) ?? null;
 		if (this.#sockets.size > MAX_SOCKETS) this.#forgetOldest(batch);
 		batch.push({
 			kind: "open",
 			conn: socket.conn,
 			tsUs: this.#timeOf(words, at >>> 2),
 			transport: "tcp",
-			client: isServer ? remote : local,
-			server: isServer ? local : remote,
+			client,
+			server,
 			role: isServer ? "server" : "client",
-			roleKnown: role !== layout.ROLE_UNKNOWN,
+			roleKnown,
 			bases: isLocal ? null : isServer ? [baseReceive, baseSend] : [baseSend, baseReceive],
 			fromStart: true,
 			netns: words[(at + layout.RECORD_NETNS) >>> 2]!,
-			process: this.#processes.of(pid),
+			process,
 			layer: "transport",
 			lower: null,
+			...(protocol === null ? {} : { protocol }),
 		});
 		return socket;
 	}

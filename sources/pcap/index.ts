@@ -21,6 +21,18 @@ export const pcapConfig = z.strictObject({
 		.min(1)
 		.default(60_000)
 		.describe("A UDP flow is over when it was silent for so long, by the time of the packets."),
+	pins: z
+		.array(
+			z.strictObject({
+				ports: z.array(z.int().min(1).max(65_535)).min(1).max(64).describe("Ports of servers."),
+				protocol: z.string().min(1).max(64).describe("A protocol, as records name it."),
+			}),
+		)
+		.max(64)
+		.default([])
+		.describe(
+			"What is spoken in TCP connections to some ports: nobody guesses, and what the parser cannot read is opaque. The first that names a port counts.",
+		),
 });
 
 export type PcapConfig = z.output<typeof pcapConfig>;
@@ -32,6 +44,7 @@ const pcap: SourcePlugin<PcapConfig> = {
 	summary: "Packet captures from files: pcap and pcapng, gzip too. Needs no rights.",
 	offline: true,
 	config: pcapConfig,
+	protocols: ({ pins }) => pins.map(({ protocol }, i) => ({ protocol, path: ["pins", i, "protocol"] })),
 	create: (config, context) => new PcapSource(config, context),
 };
 

@@ -14,6 +14,8 @@ const MAX_OVERLAP_US = 1_000_000;
 export interface DecoderLimits {
 	readonly maxConnections: number;
 	readonly udpIdleUs: number;
+	/** Protocols that are known to be spoken, by the server's port. */
+	readonly pins?: ReadonlyMap<number, string>;
 }
 
 /** Packets to capture events. Synchronous; time is that of the packets. */
@@ -30,13 +32,13 @@ export class PacketDecoder {
 	#isNewFile = false;
 	#nowUs = 0;
 
-	constructor(batch: EventBatch, counters: PcapCounters, { maxConnections, udpIdleUs }: DecoderLimits) {
+	constructor(batch: EventBatch, counters: PcapCounters, { maxConnections, udpIdleUs, pins }: DecoderLimits) {
 		let conns = 0;
 		const nextConn = () => ++conns;
 		this.#counters = counters;
 		this.#fragments = new FragmentTable(counters);
 		this.#ip = new IpLayer(this.#fragments, counters);
-		this.#tcp = new TcpTracker(batch, counters, maxConnections, nextConn);
+		this.#tcp = new TcpTracker(batch, counters, maxConnections, nextConn, pins);
 		this.#udp = new UdpTracker(batch, counters, maxConnections, udpIdleUs, nextConn);
 	}
 

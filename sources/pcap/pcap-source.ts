@@ -25,6 +25,7 @@ export class PcapSource implements CaptureSource {
 		this.#decoder = new PacketDecoder(this.#batch, this.#counters, {
 			maxConnections: config.max_connections,
 			udpIdleUs: config.udp_idle_ms * 1000,
+			pins: pinsOf(config),
 		});
 		this.#decoder.onUnknownLinkType = (linkType) =>
 			context.diagnostics.warn("CAPTURE_UNSUPPORTED", `packets of link type ${linkType} are not decoded; skipped`);
@@ -73,6 +74,14 @@ export class PcapSource implements CaptureSource {
 		const which = this.#config.files.length > 1 ? `${path}: ` : "";
 		this.#context.diagnostics.warn(code, which + message, hint ?? undefined);
 	}
+}
+
+/** Protocols by port. */
+function pinsOf({ pins }: PcapConfig): ReadonlyMap<number, string> {
+	const byPort = new Map<number, string>();
+	for (const { ports, protocol } of pins)
+		for (const port of ports) if (!byPort.has(port)) byPort.set(port, protocol);
+	return byPort;
 }
 
 /** What can be read only once must not be looked at before. */

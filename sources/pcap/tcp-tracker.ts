@@ -18,6 +18,7 @@ const NEEDED_BYTES = 14;
 
 /** Both sides said FIN, the last acknowledgement was not seen: so long by packet time. */
 const CLOSING_US = 2_000_000;
+const NO_PINS: ReadonlyMap<number, string> = new Map();
 /** So long the packets of a closed connection are known as such. */
 const CLOSED_US = 10_000_000;
 
@@ -35,9 +36,18 @@ export class TcpTracker {
 	readonly #counters: PcapCounters;
 	readonly #maxConnections: number;
 	readonly #nextConn: () => number;
+	/** Protocols that are known to be spoken, by the server's port. */
+	readonly #pins: ReadonlyMap<number, string>;
 
 	/** `nextConn` gives every connection its number. */
-	constructor(batch: EventBatch, counters: PcapCounters, maxConnections: number, nextConn: () => number) {
+	constructor(
+		batch: EventBatch,
+		counters: PcapCounters,
+		maxConnections: number,
+		nextConn: () => number,
+		pins: ReadonlyMap<number, string> = NO_PINS,
+	) {
+		this.#pins = pins;
 		this.#batch = batch;
 		this.#counters = counters;
 		this.#maxConnections = maxConnections;
@@ -248,9 +258,10 @@ export class TcpTracker {
 	#open(flow: TcpFlow, speaker: Side): void {
 		if (flow.phase !== "fresh") return;
 		flow.phase = "open";
-		if (!flow.isRoleKnown) flow.client = clientSideByPorts(flow.sourcePort, flow.destinationPort) ?? speaker;
+		if (!flow.isRoleKnown) flow.client = this.#likelyClient(flow) ?? speaker;
 		const { client } = flow;
 		const server = client === 0 ? 1 : 0;
+		const protocol = this.#pins.get(server === 0 ? flow.sourcePort : flow.destinationPort);
 		this.#batch.add({
 			kind: "open",
 			conn: flow.conn,
@@ -266,11 +277,18 @@ export class TcpTracker {
 			process: null,
 			layer: "transport",
 			lower: null,
+			...(protocol === undefined ? {} : { protocol }),
 		});
 		for (const side of [0, 1] as const) {
 			const { final } = flow.halves[side];
 			if (final >= 0 && side !== speaker) this.#end(flow, side, final, "fin", flow.lastUs);
 		}
+	}
+
+	#likelyClient({ sourcePort, destinationPort }: TcpFlow): Side | null {
+		const isSourcePinned = this.#pins.has(sourcePort);
+		if (isSourcePinned !== this.#pins.has(destinationPort)) return isSourcePinned ? 1 : 0;
+		return clientSideByPorts(sourcePort, destinationPort);
 	}
 
 	#gap(flow: TcpFlow, side: Side, offset: number, length: number, cause: GapCause, tsUs: number): void {

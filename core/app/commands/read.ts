@@ -15,14 +15,21 @@ export interface ReadOptions {
 	readonly format: Format;
 	/** The files are pieces of one capture, in this order. Otherwise each is a capture by itself. */
 	readonly join: boolean;
+	/** What is spoken in connections to some ports. */
+	readonly pins: readonly PortPin[];
+}
+
+export interface PortPin {
+	readonly ports: readonly number[];
+	readonly protocol: string;
 }
 
 /** Returns the exit code: that of the first file that could not be read, or 0. */
-export async function read({ files, format, join }: ReadOptions, stop: AbortController): Promise<number> {
+export async function read({ files, format, join, pins }: ReadOptions, stop: AbortController): Promise<number> {
 	let exit = 0;
 	for (const capture of join ? [files] : files.map((file) => [file])) {
 		if (stop.signal.aborted) break;
-		for (const failure of await readCapture(capture, format, stop)) {
+		for (const failure of await readCapture(capture, format, pins, stop)) {
 			say(formatNotice("error", failure));
 			exit ||= exitCodeOf(failure);
 		}
@@ -33,14 +40,16 @@ export async function read({ files, format, join }: ReadOptions, stop: AbortCont
 async function readCapture(
 	files: readonly string[],
 	format: Format,
+	pins: readonly PortPin[],
 	stop: AbortController,
 ): Promise<readonly Notice[]> {
 	const name = basename(files[0] ?? "");
 	const kind = await kindOfFile(files[0] ?? "");
 	if (kind === "recording" && files.length > 1) return [RECORDINGS_STAND_ALONE];
+	if (kind !== "pcap" && pins.length > 0) return [PINS_ARE_FOR_CAPTURES];
 	const config = await makeConfig({
 		// a recording takes its place
-		sources: { [SOURCE]: { type: kind === "recording" ? "pcap" : kind, files } },
+		sources: { [SOURCE]: { type: kind === "recording" ? "pcap" : kind, files, ...(pins.length > 0 ? { pins } : {}) } },
 		sinks: { stdout: { ...stdoutSink(format), queue: { when_full: "block" } } },
 	});
 	const named = { ...config, sources: config.sources.map((source) => ({ ...source, name })) };
@@ -69,6 +78,11 @@ async function readCapture(
 
 const SOURCE = "file";
 
+const PINS_ARE_FOR_CAPTURES: Notice = {
+	code: "USAGE",
+	message: "--pin is for packet captures: in other files it is settled what was spoken",
+	hint: null,
+};
 const RECORDINGS_STAND_ALONE: Notice = {
 	code: "USAGE",
 	message: "recordings cannot be joined: each is a run by itself",

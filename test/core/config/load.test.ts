@@ -27,7 +27,8 @@ const recorded: SourcePlugin = {
 	type: "tape",
 	summary: "",
 	offline: true,
-	config: z.strictObject({ path: z.string() }),
+	config: z.strictObject({ path: z.string(), protocol: z.string().optional() }),
+	protocols: ({ protocol }) => (protocol === undefined ? [] : [{ protocol, path: ["protocol"] }]),
 	create: unused,
 };
 
@@ -43,6 +44,7 @@ const sink: SinkPlugin = {
 const catalog: PluginCatalog = {
 	sourceTypes: () => ["tap", "tape"],
 	sinkTypes: () => ["file"],
+	protocols: async () => ["http/1.1", "mysql", "redis"],
 	source: async (type) => [live, recorded].find((plugin) => plugin.type === type) ?? null,
 	sink: async (type) => (type === "file" ? sink : null),
 };
@@ -121,6 +123,17 @@ const cases: readonly (readonly [title: string, text: string, expected: readonly
 			'f.yaml:5:16: sinks.out.type: unknown sink type "blackhole"; there are: file',
 		],
 	],
+	[
+		"a protocol that nobody reads, as a hint and as a pin",
+		good
+			.replace("type: tap, ports: [8080]", "type: tape, path: x, protocol: http")
+			.concat("protocols:\n  mysqll: { ports: [3307] }\n  redis: { ports: [6380] }\n"),
+		[
+			'f.yaml:3:42: sources.node.protocol: no parser reads "http"; there are: http/1.1, mysql, redis',
+			'f.yaml:7:3: protocols: no parser reads "mysqll" (did you mean "mysql"?)',
+		],
+	],
+	["a hint without ports", `${good}protocols: { redis: {} }\n`, ['f.yaml:6:14: protocols.redis: "ports" is required']],
 	["a duplicate key", `${good}version: 1\n`, ["f.yaml:6:1: this key is there twice"]],
 	[
 		"a bad name",

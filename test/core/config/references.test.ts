@@ -29,6 +29,7 @@ const sink: SinkPlugin = {
 const catalog: PluginCatalog = {
 	sourceTypes: () => ["tap"],
 	sinkTypes: () => ["file"],
+	protocols: async () => [],
 	source: async (type) => (type === "tap" ? source : null),
 	sink: async (type) => (type === "file" ? sink : null),
 };

@@ -30,6 +30,8 @@ export interface PolytapEnd {
 export interface Polytap {
 	readonly program: Program;
 	readonly pid: number;
+	/** Its config file: change it and send SIGHUP. */
+	readonly configPath: string;
 	cpuUs(): number;
 	memory(): MemoryUse;
 	/** Resolves when it has wanted no processor time to speak of for 300 ms: the backlog is worked off. */
@@ -83,6 +85,7 @@ export async function startPolytap(scope: Scope, options: PolytapOptions): Promi
 	return {
 		program,
 		pid,
+		configPath: config,
 		cpuUs: () => cpuUs(pid),
 		memory: () => memoryUse(pid),
 		async settled(timeoutMs = 30_000) {

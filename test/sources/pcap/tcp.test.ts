@@ -329,3 +329,18 @@ test("many connections with equal hashes and ports stay apart", async (t) => {
 		t.deepEqual(saidIn(events, 1, conn), [`0:you are ${port - 40_000}`]);
 	}
 });
+
+test("a pinned port: the connection's open names the protocol, and which end is the server where nothing else tells", async (t) => {
+	const pins = [
+		{ ports: [80, 81], protocol: "redis" },
+		{ ports: [80], protocol: "mysql" },
+	];
+	const known = await read(new Talk().handshake().say("client", "a").goodbye(), { pins });
+	t.like(known.events[0], { kind: "open", protocol: "redis", roleKnown: true });
+	const other = await read(new Talk().handshake().say("client", "a").goodbye(), { pins: [{ ports: [8080], protocol: "redis" }] });
+	t.false("protocol" in other.events[0]!);
+	// joined in the middle, by the server's own bytes
+	const late = new Talk().say("server", "answer").say("client", "q");
+	const turned = await read(late, { pins: [{ ports: [40_000], protocol: "redis" }] });
+	t.like(turned.events[0], { kind: "open", protocol: "redis", roleKnown: false, server: { port: 40_000 } });
+});

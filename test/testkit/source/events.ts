@@ -29,7 +29,7 @@ const KEYS: Readonly<Record<CaptureEvent["kind"], readonly string[]>> = {
 	close: ["conn", "tsUs"],
 	loss: ["bytes", "events", "cause"],
 };
-const OPTIONAL = new Set(["isFinal", "lowerRange"]);
+const OPTIONAL = new Set(["isFinal", "lowerRange", "protocol"]);
 /** The year 2200: beyond it somebody counted in another unit. */
 const LATEST_US = 7_258_118_400_000_000;
 
@@ -73,6 +73,7 @@ const FIELDS: Readonly<Record<string, readonly [Clause, (value: unknown) => bool
 	role: ["eventShape", oneOf("client", "server", "wire", "proxy")],
 	roleKnown: ["eventShape", isFlag],
 	fromStart: ["eventShape", isFlag],
+	protocol: ["eventShape", isText],
 	layer: ["eventShape", oneOf("transport", "plaintext")],
 	client: ["eventShape", isEndpoint],
 	server: ["eventShape", isEndpoint],
