@@ -34,7 +34,12 @@ await main(() =>
 				exchanges: PIPELINE,
 			},
 			{ name: "GET, a bulk string of 32 MiB", request: of(get), response: of(bulk(LARGE)), times: 12 },
-			{ name: "SET, a bulk string of 32 MiB", request: of(command("SET", "k", LARGE)), response: of("+OK\r\n"), times: 12 },
+			{
+				name: "SET, a bulk string of 32 MiB",
+				request: of(command("SET", "k", LARGE)),
+				response: of("+OK\r\n"),
+				times: 12,
+			},
 			{
 				name: "LRANGE, 32,768 strings of 1 KiB",
 				request: of(command("LRANGE", "list", "0", "-1")),

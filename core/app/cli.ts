@@ -69,7 +69,12 @@ program
 	.addOption(formatOption("jsonl"))
 	.option("--pretty", "the same as --format pretty")
 	.option("--join", "the files are pieces of one capture, in this order")
-	.option("--pin <port=protocol>", "what is spoken on a server's port of captures, like 3307=mysql; may come again", pin, [])
+	.option(
+		"--pin <port=protocol>",
+		"what is spoken on a server's port of captures, like 3307=mysql; may come again",
+		pin,
+		[],
+	)
 	.action(async (files: string[], flags: ReadFlags) => {
 		const { read } = await import("./commands/read.js");
 		const format = flags.pretty === true ? "pretty" : flags.format;

@@ -171,7 +171,9 @@ export const protocolSchema = z.strictObject({
 		.array(z.int().min(1).max(65_535))
 		.min(1)
 		.max(64)
-		.describe("Ports of servers where it is likely: its parser is asked before the others. It still has to recognise it."),
+		.describe(
+			"Ports of servers where it is likely: its parser is asked before the others. It still has to recognise it.",
+		),
 });
 
 export const logSchema = z.strictObject({

@@ -18,6 +18,8 @@ export class Pairing {
 	#batchUs = 0;
 	/** The server said something since the last command. */
 	#replied = true;
+	/** Something came, or was lost, that may belong to replies to what waits now. */
+	#isAnswering = false;
 	#commandsLost = false;
 	/** Replies whose command came after them, and when the last one began. */
 	#orphans = 0;
@@ -44,10 +46,7 @@ export class Pairing {
 			this.isSure = false;
 		}
 		if (this.isSure || !this.#replied) return false;
-		for (let command = this.queue.first; command !== null; command = this.queue.first) {
-			out.settle("partial", command.tag);
-			this.queue.shift();
-		}
+		this.#giveUp(out);
 		this.#batchUs = timeUs;
 		this.#replied = false;
 		return true;
@@ -79,6 +78,7 @@ export class Pairing {
 		if (inside || this.isSure) {
 			this.isSure = false;
 			this.#batchUs = 0;
+			this.#isAnswering = true;
 		}
 		this.#replied = true;
 	}
@@ -88,10 +88,11 @@ export class Pairing {
 		if (this.#batchUs === 0 || this.queue.length === 0) return nextUnasked(bytes);
 		const from = firstSince(this.#batchUs, bytes.length, out);
 		if (from === bytes.length) return { need: 0 };
+		this.#isAnswering = true;
 		const verdict = answersAll(this.queue, bytes, from, bytes.length);
 		if (verdict === "more" && bytes.length - from < HELD_BYTES) return { need: bytes.length - from };
 		if (verdict !== "yes") {
-			this.#batchUs = 0;
+			this.#giveUp(out);
 			return { need: 0 };
 		}
 		this.isSure = true;
@@ -109,6 +110,7 @@ export class Pairing {
 		}
 		this.#replied = true;
 		if (this.#batchUs !== 0 && out.timeAt(at) >= this.#batchUs && this.queue.length > 0) {
+			this.#isAnswering = true;
 			const verdict = answersAll(this.queue, bytes, at, bytes.length);
 			if (verdict === "more" && bytes.length - at < HELD_BYTES) return INCOMPLETE;
 			if (verdict === "yes") {
@@ -116,8 +118,20 @@ export class Pairing {
 				return this.queue.first;
 			}
 		}
-		this.#batchUs = 0;
+		this.#giveUp(out);
 		return null;
+	}
+
+	/** The server says nothing more. `isCut`: it stopped in the middle of a reply that was to be seen as a whole. */
+	end(isCut: boolean, how: "fin" | "reset" | "unknown", out: ParserOutput): void {
+		if (!this.isSure) {
+			if (this.#isAnswering) this.#giveUp(out);
+			return;
+		}
+		const { first } = this.queue;
+		if (!isCut || first === null) return;
+		out.settle(how === "unknown" ? "partial" : "aborted", first.tag);
+		this.queue.shift();
 	}
 
 	/** Nothing waits for what begins at `at`: may its command come yet? Otherwise it goes on alone. */
@@ -126,6 +140,16 @@ export class Pairing {
 		if (!out.mustProceed || at !== 0) return true;
 		this.isAlone = true;
 		return false;
+	}
+
+	/** Nobody will know which replies answered what waits now. */
+	#giveUp(out: ParserOutput): void {
+		for (let command = this.queue.first; command !== null; command = this.queue.first) {
+			out.settle("partial", command.tag);
+			this.queue.shift();
+		}
+		this.#batchUs = 0;
+		this.#isAnswering = false;
 	}
 }
 

@@ -4,13 +4,15 @@ import { Heads } from "./heads.js";
 import { Replies } from "./replies.js";
 import { Requests } from "./requests.js";
 import { Session } from "./session.js";
-import { HOLD, INVALID } from "./wire.js";
+import { HOLD, INCOMPLETE, INVALID } from "./wire.js";
 
 /** One connection to a Redis server (RESP2 and RESP3). */
 export class RedisParser implements ProtocolParser {
 	readonly #session: Session;
 	readonly #requests: Requests;
 	readonly #replies: Replies;
+	/** The server stopped before a reply of which nothing was told yet came to its end. */
+	#isCut = false;
 
 	constructor({ hint, shared }: ParserContext) {
 		this.#session = new Session(Heads.of(shared), hint.late);
@@ -21,6 +23,7 @@ export class RedisParser implements ProtocolParser {
 	data(dir: Direction, bytes: Uint8Array, out: ParserOutput): number | typeof WAIT {
 		const session = this.#session;
 		if (dir === 0) session.pairing.isAlone = false;
+		else this.#isCut = false;
 		let at = 0;
 		while (at < bytes.length && !session.isOver) {
 			const next = dir === 0 ? this.#requests.lane.step(bytes, at, out) : this.#replies.step(bytes, at, out);
@@ -28,7 +31,10 @@ export class RedisParser implements ProtocolParser {
 				session.giveUp(out, dir === 0 ? "not-a-command" : "not-a-reply");
 				return at;
 			}
-			if (next < 0) return next === HOLD && at === 0 ? WAIT : at;
+			if (next < 0) {
+				if (dir === 1) this.#isCut = next === INCOMPLETE && this.#replies.isBetween;
+				return next === HOLD && at === 0 ? WAIT : at;
+			}
 			at = next;
 		}
 		return at;
@@ -44,5 +50,7 @@ export class RedisParser implements ProtocolParser {
 		return nextCommand(bytes);
 	}
 
-	end(): void {}
+	end(dir: Direction, how: "fin" | "reset" | "unknown", out: ParserOutput): void {
+		if (dir === 1) this.#session.pairing.end(this.#isCut, how, out);
+	}
 }

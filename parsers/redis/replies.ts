@@ -32,6 +32,11 @@ export class Replies {
 		return this.#lane.writer === null ? this.#begin(bytes, at, out) : this.#goOn(bytes, at);
 	}
 
+	/** What comes next begins a reply. */
+	get isBetween(): boolean {
+		return this.#lane.isOver;
+	}
+
 	gap(length: number | null): boolean {
 		return this.#lane.gap(length);
 	}

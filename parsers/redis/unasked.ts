@@ -6,12 +6,18 @@ import { LIST, valueAt } from "./values.js";
 import { valueEnd } from "./walker.js";
 import { HELD_BYTES, HOLD, INCOMPLETE, INVALID, readNumber, Type } from "./wire.js";
 
+interface Confirming {
+	readonly writer: MessageWriter;
+	readonly kind: string;
+	left: number;
+}
+
 /** What a server says without being asked, and the confirmations of subscriptions, which look the same. */
 export class Unasked {
 	readonly #session: Session;
 	readonly #lane: ReplyLane;
 	/** The response that is made of confirmations, and how many of them are still to come. */
-	#confirming: { readonly writer: MessageWriter; readonly kind: string; left: number } | null = null;
+	#confirming: Confirming | null = null;
 
 	constructor(session: Session, lane: ReplyLane) {
 		this.#session = session;
@@ -92,13 +98,7 @@ export class Unasked {
 		this.#confirming = { writer, kind, left };
 	}
 
-	#goOn(
-		confirming: NonNullable<typeof this.#confirming>,
-		bytes: Uint8Array,
-		root: number,
-		end: number,
-		total: number,
-	): void {
+	#goOn(confirming: Confirming, bytes: Uint8Array, root: number, end: number, total: number): void {
 		confirming.writer.body(bytes, root, end);
 		const isLast = confirming.left === Number.POSITIVE_INFINITY && total === 0;
 		if (--confirming.left > 0 && !isLast) return;

@@ -79,8 +79,7 @@ export class PcapSource implements CaptureSource {
 /** Protocols by port. */
 function pinsOf({ pins }: PcapConfig): ReadonlyMap<number, string> {
 	const byPort = new Map<number, string>();
-	for (const { ports, protocol } of pins)
-		for (const port of ports) if (!byPort.has(port)) byPort.set(port, protocol);
+	for (const { ports, protocol } of pins) for (const port of ports) if (!byPort.has(port)) byPort.set(port, protocol);
 	return byPort;
 }
 

@@ -111,12 +111,20 @@ live("polytap read --pin: a packet capture of an odd port", (t) =>
 		await tcpdump.stop();
 		const read = async (...args: readonly string[]) =>
 			exchangesIn((await runProgram(process.execPath, [CLI, "read", ...args, file], 30_000)).stdout);
-		t.deepEqual((await read()).map(({ protocol, kind }) => [protocol, kind]), [["raw", "connection"]]);
+		t.deepEqual(
+			(await read()).map(({ protocol, kind }) => [protocol, kind]),
+			[["raw", "connection"]],
+		);
 		const pinned = await read("--pin", `${server.port}=redis`);
-		t.deepEqual(pinned.map(({ protocol, outcome }) => [protocol, outcome]), [
-			["redis", "error"],
-			["redis", "error"],
-		]);
-		await t.throwsAsync(read("--pin", `${server.port}=rediss`), { message: /no parser reads "rediss" \(did you mean "redis"\?\)/ });
+		t.deepEqual(
+			pinned.map(({ protocol, outcome }) => [protocol, outcome]),
+			[
+				["redis", "error"],
+				["redis", "error"],
+			],
+		);
+		await t.throwsAsync(read("--pin", `${server.port}=rediss`), {
+			message: /no parser reads "rediss" \(did you mean "redis"\?\)/,
+		});
 	}),
 );

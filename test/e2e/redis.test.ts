@@ -50,7 +50,10 @@ async function start(scope: Scope, { port }: RedisServer, capture: Record<string
 			if (totals.engine.parser_failures !== 0) throw new Error(`${totals.engine.parser_failures} parser failures`);
 			const text = await readFile(path, "utf8");
 			const lines = text.split("\n").filter((line) => line !== "");
-			return { exchanges: lines.map((line): Exchange => JSON.parse(line)), text: text + stderr + JSON.stringify(totals) };
+			return {
+				exchanges: lines.map((line): Exchange => JSON.parse(line)),
+				text: text + stderr + JSON.stringify(totals),
+			};
 		},
 	};
 }
@@ -114,7 +117,7 @@ async function talk(redis: Redis): Promise<Said[]> {
 	await call("XRANGE", "stream", "-", "+");
 	await call("OBJECT", "ENCODING", "list");
 	await call("NOSUCH", "thing");
-	const pipeline = Array.from({ length: 200 }, (_, i) => ["ECHO", `line ${i}`]);
+	const pipeline = Array.from({ length: 200 }, (_, i) => ["echo", `line ${i}`]);
 	const replies = (await redis.pipeline(pipeline).exec()) ?? [];
 	for (const [i, [, reply]] of replies.entries()) said.push({ words: pipeline[i]!, reply });
 	return said;
@@ -141,8 +144,14 @@ live("ioredis: commands, replies and errors are what the client had; the server 
 		}
 		const rest = exchanges.slice(said.length);
 		const [multi, , , , exec] = rest;
-		t.deepEqual([multi, exec].map((x) => nameOf(x!)), ["MULTI", "EXEC"]);
-		t.deepEqual(rest.slice(1, 5).map((x) => x.parentId), Array(4).fill(multi!.id));
+		t.deepEqual(
+			[multi, exec].map((x) => nameOf(x!)),
+			["MULTI", "EXEC"],
+		);
+		t.deepEqual(
+			rest.slice(1, 5).map((x) => x.parentId),
+			Array(4).fill(multi!.id),
+		);
 		t.deepEqual(exec!.request!.attributes["redis.transaction.commands"], ["SET t ?", "LPUSH t ?", "INCR n"]);
 		const [ok, wrong, number] = exec!.response!.body.data as unknown[];
 		t.is(ok, "OK");
@@ -151,7 +160,9 @@ live("ioredis: commands, replies and errors are what the client had; the server 
 		const last = exchanges.filter((x) => nameOf(x) === "EXEC").at(-1)!;
 		t.true(last.response!.attributes["redis.transaction.aborted"]);
 		t.is(nameOf(exchanges.at(-1)!), "QUIT");
-		t.true(exchanges.every(({ protocol, outcome }) => protocol === "redis" && (outcome === "ok" || outcome === "error")));
+		t.true(
+			exchanges.every(({ protocol, outcome }) => protocol === "redis" && (outcome === "ok" || outcome === "error")),
+		);
 	}),
 );
 
@@ -186,52 +197,58 @@ live("redis-benchmark -P 16: every command that the server counted, and every nu
 			numbers.sort((a, b) => a - b),
 			numbers.map((_number, i) => i + 1),
 		);
-		for (const exchange of exchanges) if (nameOf(exchange) === "GET") t.is(replyOf(exchange), "xxx");
+		const value = wordsOf(exchanges.find((x) => nameOf(x) === "SET")!)[2];
+		for (const exchange of exchanges) if (nameOf(exchange) === "GET") t.is(replyOf(exchange), value);
 	}),
 );
 
-live("joined in the middle of redis-benchmark -P 16: from the first whole exchange on nothing is missing or wrong", (t) =>
-	withScope(async (scope) => {
-		const server = await startRedis(scope);
-		const requests = 600_000;
-		const args = ["-h", "127.0.0.1", "-p", String(server.port), "-c", "4", "-P", "16", "-n", String(requests), "-q"];
-		const bench = new Program("redis-benchmark", [...args, "-t", "incr"]);
-		scope.defer(() => bench.stop());
-		await bench.until(async () => Number(await server.ask("GET", "counter:__rand_int__")) > 1000, 20_000);
-		const running = await start(scope, server);
-		await bench.exited;
-		const last = Number(await server.ask("GET", "counter:__rand_int__"));
-		const { exchanges } = await running.end();
-		const byConnection = new Map<string, Exchange[]>();
-		for (const exchange of exchanges) {
-			const { id } = exchange.connection;
-			byConnection.set(id, [...(byConnection.get(id) ?? []), exchange]);
-		}
-		const found = new Set<number>();
-		let from = 0;
-		let partial = 0;
-		for (const all of byConnection.values()) {
-			const first = all.findIndex(({ outcome }) => outcome === "ok");
-			if (first < 0) continue;
-			partial += first;
-			let before = 0;
-			for (const exchange of all.slice(first)) {
-				t.is(exchange.outcome, "ok");
-				t.is(nameOf(exchange), "INCR");
-				const number = Number(replyOf(exchange));
-				t.true(number > before, `${number} after ${before}`);
-				t.false(found.has(number));
-				found.add(number);
-				before = number;
+live(
+	"joined in the middle of redis-benchmark -P 16: from the first whole exchange on nothing is missing or wrong",
+	(t) =>
+		withScope(async (scope) => {
+			const server = await startRedis(scope);
+			const requests = 100_000_000;
+			const args = ["-h", "127.0.0.1", "-p", String(server.port), "-c", "4", "-P", "16", "-n", String(requests), "-q"];
+			const bench = new Program("redis-benchmark", [...args, "-t", "incr"]);
+			scope.defer(() => bench.stop());
+			await bench.until(async () => Number(await server.ask("GET", "counter:__rand_int__")) > 1000, 20_000);
+			const running = await start(scope, server);
+			await pause(600);
+			await bench.stop("SIGINT");
+			const last = Number(await server.ask("GET", "counter:__rand_int__"));
+			const { exchanges } = await running.end();
+			const byConnection = new Map<string, Exchange[]>();
+			for (const exchange of exchanges) {
+				const { id } = exchange.connection;
+				byConnection.set(id, [...(byConnection.get(id) ?? []), exchange]);
 			}
-			from = Math.max(from, Number(replyOf(all[first]!)));
-		}
-		const lost: number[] = [];
-		for (let number = from; number <= last; number++) if (!found.has(number)) lost.push(number);
-		t.deepEqual(lost, []);
-		t.true(found.size > 10_000, `only ${found.size} were left to be captured`);
-		t.log(`${found.size} of ${last} captured, ${partial} partial before, complete from ${from} on`);
-	}),
+			const found = new Set<number>();
+			let from = 0;
+			let partial = 0;
+			for (const all of byConnection.values()) {
+				const first = all.findIndex(({ outcome }) => outcome === "ok");
+				if (first < 0) continue;
+				partial += first;
+				let before = 0;
+				for (const exchange of all.slice(first)) {
+					// the client was stopped in the middle
+					if (exchange.outcome === "unanswered") continue;
+					t.is(exchange.outcome, "ok");
+					t.is(nameOf(exchange), "INCR");
+					const number = Number(replyOf(exchange));
+					t.true(number > before, `${number} after ${before}`);
+					t.false(found.has(number));
+					found.add(number);
+					before = number;
+				}
+				from = Math.max(from, Number(replyOf(all[first]!)));
+			}
+			const lost: number[] = [];
+			for (let number = from; number <= last - 4 * 16; number++) if (!found.has(number)) lost.push(number);
+			t.deepEqual(lost, []);
+			t.true(found.size > 10_000, `only ${found.size} were left to be captured`);
+			t.log(`${found.size} of ${last} captured, ${partial} partial before, complete from ${from} on`);
+		}),
 );
 
 live("joined in the middle of pipelines: each reply is that of its own command", (t) =>
@@ -244,7 +261,7 @@ live("joined in the middle of pipelines: each reply is that of its own command",
 			for (let round = 0; !isOver; round++) {
 				const ids = Array.from({ length: 1 + ((round * 7 + c) % 23) }, (_, i) => `${c}-${round}-${i}`);
 				const atMs = Date.now();
-				await redis.pipeline(ids.map((id) => ["ECHO", id])).exec();
+				await redis.pipeline(ids.map((id) => ["echo", id])).exec();
 				for (const id of ids) began.push({ id, atMs });
 				await pause(1);
 			}
@@ -259,7 +276,7 @@ live("joined in the middle of pipelines: each reply is that of its own command",
 		const found = new Set<string>();
 		for (const exchange of exchanges) {
 			const [name, id] = wordsOf(exchange);
-			if (exchange.outcome !== "ok" || name !== "ECHO") continue;
+			if (exchange.outcome !== "ok" || name !== "echo") continue;
 			t.is(replyOf(exchange), id);
 			t.false(found.has(String(id)));
 			found.add(String(id));
@@ -302,10 +319,14 @@ live("AUTH, HELLO, CONFIG SET, ACL: no secret in any byte that polytap writes", 
 		t.false(text.includes(Buffer.from(PASSWORD).toString("base64").slice(0, 16)));
 		t.false(text.includes(String(hash)));
 		const auths = exchanges.filter((x) => x.kind === "exchange" && nameOf(x) === "AUTH");
-		t.is(auths.length, 4);
+		t.is(auths.length, 3);
 		t.is(auths.filter(({ outcome }) => outcome === "error").length, 1);
-		for (const { request } of auths) t.deepEqual(request!.body.gaps.map(({ cause }) => cause), ["redacted"]);
-		const hello = exchanges.find((x) => nameOf(x) === "HELLO")!;
+		for (const { request } of auths)
+			t.deepEqual(
+				request!.body.gaps.map(({ cause }) => cause),
+				["redacted"],
+			);
+		const hello = exchanges.find((x) => wordsOf(x).includes("SETNAME"))!;
 		t.deepEqual(wordsOf(hello), ["HELLO", "3", "AUTH", "app", "SETNAME", "me"]);
 		t.is(hello.response!.attributes["redis.reply.type"], "map");
 	}),
@@ -326,7 +347,6 @@ live("RESP3: what redis-cli prints as JSON is what was recorded; client-side cac
 			["GET", "none"],
 			["EVAL", "redis.setresp(3); return {true, false, 7}", "0"],
 			["DEBUG", "PROTOCOL", "verbatim"],
-			["DEBUG", "PROTOCOL", "bignum"],
 		];
 		const printed: unknown[] = [];
 		for (const words of asked) printed.push(JSON.parse(await server.cli("-3", "--json", ...words)));
@@ -339,6 +359,7 @@ live("RESP3: what redis-cli prints as JSON is what was recorded; client-side cac
 		const push = ">2\r\n$10\r\ninvalidate\r\n*1\r\n$7\r\ntracked\r\n";
 		t.is(await raw.until(push, from), push);
 		await raw.say(command("DEBUG", "PROTOCOL", "attrib"), "\r\n");
+		const number = await raw.say(command("DEBUG", "PROTOCOL", "bignum"), "\r\n");
 		await raw.end();
 		const { exchanges } = await running.end();
 		const found = exchanges.filter((x) => asked.some((words) => words.join(" ") === wordsOf(x).join(" ")));
@@ -350,23 +371,35 @@ live("RESP3: what redis-cli prints as JSON is what was recorded; client-side cac
 		t.deepEqual(invalidated!.response!.body.data, ["invalidate", ["tracked"]]);
 		const attributed = exchanges.find((x) => wordsOf(x).includes("attrib"))!;
 		t.truthy(attributed.response!.attributes["redis.reply.attributes"]);
+		const large = exchanges.find((x) => wordsOf(x).includes("bignum"))!;
+		t.deepEqual(large.response!.body.data, [{ $integer: number.slice(1, -2) }]);
 	}),
 );
 
-/** As redis-cli prints it: maps as objects, numbers beyond 53 bits and verbatim strings as text. */
+/** As redis-cli prints it: maps as objects. */
 function asJson(exchange: Exchange): unknown {
 	const data = replyOf(exchange);
-	if (exchange.response?.attributes["redis.reply.type"] === "map") return Object.fromEntries(data as [string, unknown][]);
-	if (exchange.response?.attributes["redis.reply.type"] === "big_number")
-		return (data as [{ $integer: string }])[0].$integer;
+	if (exchange.response?.attributes["redis.reply.type"] === "map")
+		return Object.fromEntries(data as [string, unknown][]);
 	return data;
 }
+
+/** ioredis gives bytes beyond ASCII as the server escapes them. */
+const unescaped = (text: string): string =>
+	Buffer.from(
+		text.replace(/\\x([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
+		"latin1",
+	).toString("utf8");
 
 live("pub/sub and MONITOR: one message for each that the client got", (t) =>
 	withScope(async (scope) => {
 		const server = await startRedis(scope);
 		const running = await start(scope, server);
-		const [subscriber, patterns, publisher] = [clientOf(scope, server), clientOf(scope, server), clientOf(scope, server)];
+		const [subscriber, patterns, publisher] = [
+			clientOf(scope, server),
+			clientOf(scope, server),
+			clientOf(scope, server),
+		];
 		const got: string[] = [];
 		subscriber.on("message", (channel: string, text: string) => got.push(`message ${channel} ${text}`));
 		patterns.on("pmessage", (pattern: string, channel: string, text: string) =>
@@ -377,7 +410,7 @@ live("pub/sub and MONITOR: one message for each that the client got", (t) =>
 		const monitor = await clientOf(scope, server).monitor();
 		scope.defer(() => monitor.disconnect());
 		const seen: string[] = [];
-		monitor.on("monitor", (_time: string, args: string[]) => seen.push(args.join(" ")));
+		monitor.on("monitor", (_time: string, args: string[]) => seen.push(unescaped(args.join(" "))));
 		const texts = Array.from({ length: 100 }, (_, i) => `nächste ${i} ${"y".repeat(i * 50)}`);
 		for (const text of texts) await publisher.publish("news", text);
 		await publisher.publish("more", "last");

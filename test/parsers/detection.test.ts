@@ -74,15 +74,17 @@ for (const { name, module } of BUILTINS.parsers) {
 		}
 	});
 
-	test(`${name} with its ends taken one for the other: nobody claims the beginning`, (t) => {
-		for (const { client, server } of own)
-			for (const [a, b] of beginnings({ client, server })) {
-				const answer = ask([b, a], false);
-				t.true(["more", "no"].includes(answer), `${answer}: ${shown([b, a])}`);
-			}
-	});
+	// who reads payloads of others alone has no beginning
+	if (own.length > 0)
+		test(`${name} with its ends taken one for the other: nobody claims the beginning`, (t) => {
+			for (const { client, server } of own)
+				for (const [a, b] of beginnings({ client, server })) {
+					const answer = ask([b, a], false);
+					t.true(["more", "no"].includes(answer), `${answer}: ${shown([b, a])}`);
+				}
+		});
 
-	// a port hint or a pin may ask it first
+	// a port hint may ask it first
 	test(`${name} claims nothing of others, whoever is asked first`, (t) => {
 		const alone = parsers.filter(({ protocol }) => protocol === name);
 		for (const other of all) {

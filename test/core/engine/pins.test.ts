@@ -28,7 +28,9 @@ test("a pin: nobody is asked, not even where the first bytes tell nothing, and e
 	// a command that no table knows would never be detected
 	const odd = command("NO.SUCH", "k");
 	h.bytes(0, 0, odd.slice(0, 3)).bytes(0, 3, odd.slice(3)).bytes(1, 0, "+OK\r\n");
-	h.bytes(0, odd.length, GET).bytes(1, 5, bulk("v")).close([odd.length + GET.length, 5 + bulk("v").length]);
+	h.bytes(0, odd.length, GET)
+		.bytes(1, 5, bulk("v"))
+		.close([odd.length + GET.length, 5 + bulk("v").length]);
 	t.deepEqual(h.failures, []);
 	t.deepEqual(asked, []);
 	t.deepEqual(h.lines, ["NO.SUCH ?→OK ok", "GET k→1 bytes ok"]);
@@ -48,7 +50,10 @@ test("a pinned parser that cannot read what comes: opaque, by name and counted; 
 	const asked: string[] = [];
 	const h = new Harness({}, [watching("nosy", asked, "yes"), http1, redis]).open(1, "server", { protocol: "redis" });
 	const request = "POST /x HTTP/1.1\r\nHost: a\r\n\r\n";
-	h.bytes(0, 0, request).bytes(1, 0, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").close([request.length, 38]).pass(1e6);
+	h.bytes(0, 0, request)
+		.bytes(1, 0, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+		.close([request.length, 38])
+		.pass(1e6);
 	t.deepEqual(asked, []);
 	t.is(h.exchanges.length, 1);
 	const [record] = h.exchanges;

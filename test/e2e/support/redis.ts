@@ -1,4 +1,4 @@
-import { type Socket as NetSocket, connect } from "node:net";
+import { connect, type Socket as NetSocket } from "node:net";
 import { join } from "node:path";
 import { accepts, freePort } from "./port.js";
 import { Program, pause, runProgram } from "./program.js";

@@ -125,3 +125,53 @@ test("a subscriber and a monitor that were joined late", (t) => {
 	const results = h.exchanges.map(({ summary }) => summary.result);
 	t.deepEqual(results, ["message c", "message c", "monitor GET k", "monitor GET k"]);
 });
+
+/** A connection that was joined late: one command, and the reply up to a byte. */
+function cutOff(captured: number): Exchange[] {
+	const h = new Harness({}, [redis]).open(1, "wire", { fromStart: false, role: "wire" });
+	const reply = bulk("v".repeat(490_493));
+	h.bytes(0, 0, command("GET", "large"));
+	for (let at = 0; at < captured; at += 65_483)
+		h.pass(30).bytes(1, at, reply.slice(at, Math.min(captured, at + 65_483)));
+	h.engine.sourceEnded(h.source, h.nowUs + 1);
+	failures.push(...h.failures);
+	return h.exchanges.filter(({ kind }) => kind === "exchange");
+}
+const failures: unknown[] = [];
+
+test("joined late and cut off: a command whose reply had begun is not called unanswered", (t) => {
+	const whole = bulk("v".repeat(490_493)).length;
+	t.deepEqual(
+		cutOff(whole).map(({ outcome }) => outcome),
+		["ok"],
+	);
+	// a capture that ends before the line end behind the string
+	for (const captured of [whole - 2, whole - 1, 300, 1])
+		t.deepEqual(
+			cutOff(captured).map(({ outcome }) => outcome),
+			["partial"],
+			`${captured}`,
+		);
+	t.deepEqual(
+		cutOff(0).map(({ outcome }) => outcome),
+		["unanswered"],
+	);
+	t.deepEqual(failures, []);
+});
+
+test("a reply that must be seen as a whole, cut off: aborted where the server stopped, partial where watching did", (t) => {
+	for (const [how, outcome] of [
+		["fin", "aborted"],
+		[null, "partial"],
+	] as const) {
+		const h = new Harness({}, [redis]).open();
+		const asked = command("CONFIG", "GET", "*");
+		h.bytes(0, 0, asked).bytes(1, 0, `*2\r\n${bulk("port")}$4\r\n63`);
+		if (how === null) h.engine.sourceEnded(h.source, h.nowUs + 1);
+		else h.close([asked.length, 20], how).pass(1e6);
+		t.deepEqual(
+			h.exchanges.map((exchange) => exchange.outcome),
+			[outcome],
+		);
+	}
+});

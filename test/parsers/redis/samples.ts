@@ -11,7 +11,9 @@ export const samples: readonly Sample[] = [
 	{ client: Buffer.from("SET order:7 12\r\nPING\r\n"), server: Buffer.from("+OK\r\n+PONG\r\n") },
 	{
 		client: Buffer.from(command("SUBSCRIBE", "news")),
-		server: Buffer.from("*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$2\r\nhi\r\n"),
+		server: Buffer.from(
+			"*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$2\r\nhi\r\n",
+		),
 	},
 	{
 		client: Buffer.from(command("HELLO", "3") + command("HGETALL", "basket")),

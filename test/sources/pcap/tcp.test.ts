@@ -337,7 +337,9 @@ test("a pinned port: the connection's open names the protocol, and which end is 
 	];
 	const known = await read(new Talk().handshake().say("client", "a").goodbye(), { pins });
 	t.like(known.events[0], { kind: "open", protocol: "redis", roleKnown: true });
-	const other = await read(new Talk().handshake().say("client", "a").goodbye(), { pins: [{ ports: [8080], protocol: "redis" }] });
+	const other = await read(new Talk().handshake().say("client", "a").goodbye(), {
+		pins: [{ ports: [8080], protocol: "redis" }],
+	});
 	t.false("protocol" in other.events[0]!);
 	// joined in the middle, by the server's own bytes
 	const late = new Talk().say("server", "answer").say("client", "q");
