@@ -80,6 +80,11 @@ export interface OpenEvent {
 	 * then, and what that parser cannot read is opaque. Otherwise absent.
 	 */
 	readonly protocol?: string;
+	/**
+	 * Of a connection that began earlier: for so long before `tsUs` the source was watching, and nothing passed. Absent: nobody
+	 * knows.
+	 */
+	readonly quietUs?: number;
 	/** Network namespace inode number, or null where it is not known. */
 	readonly netns: number | null;
 	readonly process: ProcessIdentity | null;

@@ -4,7 +4,7 @@
  */
 import type { ZodType } from "zod";
 import type { ChildStream, ContentPlugin } from "./content.js";
-import type { CaptureEvent, Direction } from "./events.js";
+import type { CaptureEvent, Direction, Vantage } from "./events.js";
 import type { Attributes, AttributeValue, Exchange, HeaderList } from "./exchange.js";
 import type { HeadProto } from "./wire/proto-template.js";
 import type { HeadJson } from "./wire/record-template.js";
@@ -119,6 +119,13 @@ export interface DetectHint {
 	readonly alpn: string | null;
 	/** True where at least one direction did not begin at its first byte: the bytes may start in the middle of a message. */
 	readonly late: boolean;
+	/**
+	 * The one place from which the connection is watched. At `server` a request is seen when the server reads it, so what it
+	 * answers before it reads on answers what it has read. Absent: nobody knows, or there are several.
+	 */
+	readonly vantage?: Vantage;
+	/** Of a late connection: for so long before its first byte nothing passed. Absent: nobody knows. */
+	readonly quietUs?: number;
 }
 
 /**

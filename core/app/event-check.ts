@@ -54,6 +54,7 @@ function openProblem(event: Record<string, unknown>): string | null {
 	if (!isEndpoint(event.server)) return wrong(event, "server");
 	if (bases !== null && !(Array.isArray(bases) && bases.length === 2 && bases.every(isCount)))
 		return wrong(event, "bases");
+	if (event.quietUs !== undefined && !isCount(event.quietUs)) return wrong(event, "quietUs");
 	if (event.protocol !== undefined && typeof event.protocol !== "string") return wrong(event, "protocol");
 	return connProblem(event) ?? timeProblem(event);
 }

@@ -53,6 +53,7 @@ export class Connection implements ConversationOwner {
 	#conversation: Conversation | null;
 	readonly #engine: ConnectionContext;
 	readonly #below: Connection | null;
+	readonly #quietUs: number | null;
 	readonly #fromStart: boolean;
 	#held: HeldExchange[] = [];
 	#annotations: Annotations | null = null;
@@ -71,6 +72,7 @@ export class Connection implements ConversationOwner {
 	) {
 		this.#engine = engine;
 		this.#below = below;
+		this.#quietUs = open.quietUs ?? null;
 		this.key = key;
 		this.bases = open.bases;
 		this.primary = primary;
@@ -248,7 +250,10 @@ export class Connection implements ConversationOwner {
 
 	hint(late: boolean): DetectHint {
 		const { transport, server } = this.facts;
-		return { transport, serverPort: server.port, alpn: this.#below?.alpn ?? null, late };
+		const hint = { transport, serverPort: server.port, alpn: this.#below?.alpn ?? null, late };
+		if (this.vantages.length !== 1) return hint;
+		const { vantage } = this.primary;
+		return this.#quietUs === null ? { ...hint, vantage } : { ...hint, vantage, quietUs: this.#quietUs };
 	}
 
 	/** What a TLS handshake that anybody could read chose for what it carries; null: nobody knows. */

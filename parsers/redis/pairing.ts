@@ -1,11 +1,17 @@
-import type { ParserOutput } from "../../core/index.js";
+import type { Direction, ParserOutput } from "../../core/index.js";
 import { answersAll, type Found, nextUnasked } from "./alignment.js";
 import { type Command, CommandQueue } from "./command.js";
 import { HELD_BYTES, HOLD, INCOMPLETE } from "./wire.js";
 
+/** Whoever has not answered for so long has nothing to answer: the server's time for a slow command, with room. */
+const QUIET_US = 200_000;
+
 /**
  * Which reply answers which command: by order, which is certain from a connection's first byte on. After a late join or a
- * hole it is certain only when `answersAll` has shown it; until then replies have no command.
+ * hole it is certain again when two things hold. Nothing was outstanding when a command was sent, because the connection had
+ * been quiet, or because we watch the server, which answers what it has read before it reads on. And since then exactly as
+ * many replies came as commands were sent (`answersAll`). Without the first a client that always has commands outstanding
+ * would be paired with the replies of the commands before. Until then replies have no command.
  */
 export class Pairing {
 	/** Commands that wait for their reply. */
@@ -21,12 +27,25 @@ export class Pairing {
 	/** Something came, or was lost, that may belong to replies to what waits now. */
 	#isAnswering = false;
 	#commandsLost = false;
+	/** When the last bytes of either direction passed; -1: nobody knows. Kept while nothing is certain. */
+	readonly #passedUs: [number, number] = [-1, -1];
+	/** When the last command before the batch was sent. */
+	#askedBeforeUs = -1;
+	readonly #isServerSide: boolean;
 	/** Replies whose command came after them, and when the last one began. */
 	#orphans = 0;
 	#orphanUs = 0;
 
-	constructor(isSure: boolean) {
+	/** `isServerSide`: commands are seen when the server reads them. `quietUs`: before the first byte. */
+	constructor(isSure: boolean, isServerSide: boolean, quietUs: number) {
 		this.isSure = isSure;
+		if (quietUs >= QUIET_US) this.#passedUs[1] = 0;
+		this.#isServerSide = isServerSide;
+	}
+
+	/** So many bytes of the call are dealt with. */
+	passed(dir: Direction, count: number, out: ParserOutput): void {
+		if (!this.isSure && count > 0) this.#passedUs[dir] = out.timeAt(count - 1);
 	}
 
 	/** Pairs a command with its reply, or a message with nothing. */
@@ -42,12 +61,16 @@ export class Pairing {
 	commandSent(timeUs: number, out: ParserOutput): boolean {
 		if (this.#commandsLost) {
 			this.#commandsLost = false;
-			if (this.isSure) this.#replied = true;
-			this.isSure = false;
+			if (this.isSure) {
+				this.#replied = true;
+				this.#doubt();
+			}
+			this.#passedUs[0] = -1;
 		}
 		if (this.isSure || !this.#replied) return false;
 		this.#giveUp(out);
 		this.#batchUs = timeUs;
+		this.#askedBeforeUs = this.#passedUs[0];
 		this.#replied = false;
 		return true;
 	}
@@ -76,7 +99,7 @@ export class Pairing {
 	/** Replies were lost, or never seen: `inside` one of them. */
 	repliesLost(inside: boolean): void {
 		if (inside || this.isSure) {
-			this.isSure = false;
+			this.#doubt();
 			this.#batchUs = 0;
 			this.#isAnswering = true;
 		}
@@ -85,18 +108,26 @@ export class Pairing {
 
 	/** Where in what the server says everything is certain again. */
 	resume(bytes: Uint8Array, out: ParserOutput): Found {
-		if (this.#batchUs === 0 || this.queue.length === 0) return nextUnasked(bytes);
+		if (this.#batchUs === 0 || this.queue.length === 0) return this.#look(bytes, out);
 		const from = firstSince(this.#batchUs, bytes.length, out);
+		this.passed(1, from, out);
 		if (from === bytes.length) return { need: 0 };
 		this.#isAnswering = true;
 		const verdict = answersAll(this.queue, bytes, from, bytes.length);
 		if (verdict === "more" && bytes.length - from < HELD_BYTES) return { need: bytes.length - from };
-		if (verdict !== "yes") {
+		if (verdict !== "yes" || !this.#wasQuiet) {
+			this.passed(1, bytes.length, out);
 			this.#giveUp(out);
 			return { need: 0 };
 		}
 		this.isSure = true;
 		return { skip: from };
+	}
+
+	/** Where what needs no command begins. */
+	#look(bytes: Uint8Array, out: ParserOutput): Found {
+		this.passed(1, bytes.length, out);
+		return nextUnasked(bytes);
 	}
 
 	/**
@@ -111,9 +142,10 @@ export class Pairing {
 		this.#replied = true;
 		if (this.#batchUs !== 0 && out.timeAt(at) >= this.#batchUs && this.queue.length > 0) {
 			this.#isAnswering = true;
+			this.passed(1, at, out);
 			const verdict = answersAll(this.queue, bytes, at, bytes.length);
 			if (verdict === "more" && bytes.length - at < HELD_BYTES) return INCOMPLETE;
-			if (verdict === "yes") {
+			if (verdict === "yes" && this.#wasQuiet) {
 				this.isSure = true;
 				return this.queue.first;
 			}
@@ -140,6 +172,19 @@ export class Pairing {
 		if (!out.mustProceed || at !== 0) return true;
 		this.isAlone = true;
 		return false;
+	}
+
+	#doubt(): void {
+		this.isSure = false;
+		this.#passedUs[0] = -1;
+		this.#passedUs[1] = -1;
+	}
+
+	/** Nothing was outstanding when the batch began. Asked when its first reply is at hand. */
+	get #wasQuiet(): boolean {
+		if (this.#isServerSide) return true;
+		const toldUs = this.#passedUs[1];
+		return toldUs >= 0 && this.#batchUs - Math.max(toldUs, this.#askedBeforeUs) >= QUIET_US;
 	}
 
 	/** Nobody will know which replies answered what waits now. */

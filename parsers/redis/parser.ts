@@ -15,7 +15,7 @@ export class RedisParser implements ProtocolParser {
 	#isCut = false;
 
 	constructor({ hint, shared }: ParserContext) {
-		this.#session = new Session(Heads.of(shared), hint.late);
+		this.#session = new Session(Heads.of(shared), hint);
 		this.#requests = new Requests(this.#session);
 		this.#replies = new Replies(this.#session);
 	}
@@ -24,6 +24,13 @@ export class RedisParser implements ProtocolParser {
 		const session = this.#session;
 		if (dir === 0) session.pairing.isAlone = false;
 		else this.#isCut = false;
+		const consumed = this.#read(dir, bytes, out);
+		if (consumed > 0) session.pairing.passed(dir, consumed, out);
+		return consumed;
+	}
+
+	#read(dir: Direction, bytes: Uint8Array, out: ParserOutput): number | typeof WAIT {
+		const session = this.#session;
 		let at = 0;
 		while (at < bytes.length && !session.isOver) {
 			const next = dir === 0 ? this.#requests.lane.step(bytes, at, out) : this.#replies.step(bytes, at, out);

@@ -1,4 +1,4 @@
-import type { ParserOutput } from "../../core/index.js";
+import type { DetectHint, ParserOutput } from "../../core/index.js";
 import type { Command } from "./command.js";
 import type { Heads } from "./heads.js";
 import { Pairing } from "./pairing.js";
@@ -20,9 +20,9 @@ export class Session {
 	/** SELECTs that wait for their reply. */
 	#selects = 0;
 
-	constructor(heads: Heads, isLate: boolean) {
+	constructor(heads: Heads, { late: isLate, vantage, quietUs = 0 }: DetectHint) {
 		this.heads = heads;
-		this.pairing = new Pairing(!isLate);
+		this.pairing = new Pairing(!isLate, vantage === "server", quietUs);
 		this.#namespace = isLate ? null : "0";
 		this.subscriptions.isKnown = !isLate;
 	}

@@ -38,6 +38,8 @@ export class TcpTracker {
 	readonly #nextConn: () => number;
 	/** Protocols that are known to be spoken, by the server's port. */
 	readonly #pins: ReadonlyMap<number, string>;
+	/** Time of the first segment of all; NaN: there was none. */
+	#watchingSinceUs = Number.NaN;
 
 	/** `nextConn` gives every connection its number. */
 	constructor(
@@ -57,6 +59,7 @@ export class TcpTracker {
 	segment(packet: Packet): void {
 		const { bytes, at, end } = packet;
 		this.#counters.tcpPackets++;
+		if (Number.isNaN(this.#watchingSinceUs)) this.#watchingSinceUs = packet.tsUs;
 		const headerBytes = end - at < NEEDED_BYTES ? 0 : (bytes[at + 12]! >> 4) << 2;
 		if (headerBytes < HEADER_BYTES || headerBytes > packet.length) {
 			this.#counters.skippedMalformed++;
@@ -143,10 +146,15 @@ export class TcpTracker {
 	clear(): void {
 		for (const list of [this.#live, this.#closing, this.#closed])
 			for (let flow = list.oldest; flow !== null; flow = list.oldest) this.#forget(flow);
+		this.#watchingSinceUs = Number.NaN;
 	}
 
 	#begin(packet: Packet, hash: number, sourcePort: number, destinationPort: number, flags: number): TcpFlow {
-		if (this.#table.size >= this.#maxConnections) this.#makeRoom();
+		if (this.#table.size >= this.#maxConnections) {
+			this.#makeRoom();
+			// this may be one that had to make room itself
+			this.#watchingSinceUs = packet.tsUs;
+		}
 		const flow = new TcpFlow(packet, hash, sourcePort, destinationPort);
 		flow.conn = this.#nextConn();
 		if ((flags & SYN) !== 0) {
@@ -278,6 +286,7 @@ export class TcpTracker {
 			layer: "transport",
 			lower: null,
 			...(protocol === undefined ? {} : { protocol }),
+			...(flow.isFromStart ? {} : { quietUs: Math.max(0, flow.firstUs - this.#watchingSinceUs) }),
 		});
 		for (const side of [0, 1] as const) {
 			const { final } = flow.halves[side];

@@ -87,7 +87,10 @@ test("a pin where the roles are a guess: the parser itself says which end is the
 });
 
 test("a pin, joined late and after a hole: found again as ever, never another guess", (t) => {
-	const h = new Harness({ mergeWindowUs: 0 }, [http1, redis]).open(1, "wire", { protocol: "redis", fromStart: false });
+	const h = new Harness({ mergeWindowUs: 0 }, [http1, redis]).open(1, "server", {
+		protocol: "redis",
+		fromStart: false,
+	});
 	const tail = "lue\r\n";
 	h.bytes(0, 0, tail + GET).bytes(1, 0, bulk("first"));
 	for (let i = 0, at = tail.length + GET.length, answered = bulk("first").length; i < 3; i++) {

@@ -346,3 +346,15 @@ test("a pinned port: the connection's open names the protocol, and which end is 
 	const turned = await read(late, { pins: [{ ports: [40_000], protocol: "redis" }] });
 	t.like(turned.events[0], { kind: "open", protocol: "redis", roleKnown: false, server: { port: 40_000 } });
 });
+
+test("a connection that began before the capture: how long it is known to have been quiet", async (t) => {
+	const early = new Talk().say("client", "first").say("server", "x");
+	const [before] = (await read(early)).events;
+	t.like(before, { kind: "open", fromStart: false, quietUs: 0 });
+	const talk = new Talk().handshake().say("client", "a").goodbye();
+	const other = new Talk({ ports: [40_001, 80], startUs: talk.packets[0]!.tsUs + 5_000_000 }).say("client", "late");
+	const { events } = await readCapture(pcap([...talk.packets, ...other.packets]));
+	const opens = events.filter((event) => event.kind === "open");
+	t.false("quietUs" in opens[0]!);
+	t.is(opens[1]?.quietUs, other.packets[0]!.tsUs - talk.packets[0]!.tsUs);
+});

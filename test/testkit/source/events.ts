@@ -29,7 +29,7 @@ const KEYS: Readonly<Record<CaptureEvent["kind"], readonly string[]>> = {
 	close: ["conn", "tsUs"],
 	loss: ["bytes", "events", "cause"],
 };
-const OPTIONAL = new Set(["isFinal", "lowerRange", "protocol"]);
+const OPTIONAL = new Set(["isFinal", "library", "lowerRange"]);
 /** The year 2200: beyond it somebody counted in another unit. */
 const LATEST_US = 7_258_118_400_000_000;
 
@@ -74,6 +74,7 @@ const FIELDS: Readonly<Record<string, readonly [Clause, (value: unknown) => bool
 	roleKnown: ["eventShape", isFlag],
 	fromStart: ["eventShape", isFlag],
 	protocol: ["eventShape", isText],
+	quietUs: ["eventTimes", isOffset],
 	layer: ["eventShape", oneOf("transport", "plaintext")],
 	client: ["eventShape", isEndpoint],
 	server: ["eventShape", isEndpoint],
