@@ -120,12 +120,13 @@ export interface DetectHint {
 	/** True where at least one direction did not begin at its first byte: the bytes may start in the middle of a message. */
 	readonly late: boolean;
 	/**
-	 * The one place from which the connection is watched. At `server` a request is seen when the server reads it, so what it
-	 * answers before it reads on answers what it has read. Absent: nobody knows, or there are several.
+	 * The one place from which bytes of the connection came so far. At `server` a request is seen when the server reads it, so
+	 * what it answers before it reads on answers what it has read. Undefined: nobody knows, or there are several, which may be
+	 * found out at any time: read it when it matters.
 	 */
-	readonly vantage?: Vantage;
-	/** Of a late connection: for so long before its first byte nothing passed. Absent: nobody knows. */
-	readonly quietUs?: number;
+	readonly vantage?: Vantage | undefined;
+	/** Of a late connection: for so long before its first byte nothing passed. Undefined: nobody knows. */
+	readonly quietUs?: number | undefined;
 }
 
 /**

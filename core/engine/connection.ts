@@ -8,12 +8,14 @@ import type {
 	IdentifyEvent,
 	OpenEvent,
 	ProcessIdentity,
+	Vantage,
 } from "../events.js";
 import type { AttributeValue, TlsFacts } from "../exchange.js";
 import type { DetectHint } from "../plugin.js";
 import { Annotations } from "./annotations.js";
 import { CapturedExchange, type Sighting } from "./captured-exchange.js";
 import { Carrier } from "./carrier.js";
+import { ConnectionHint } from "./connection-hint.js";
 import { Conversation, type ConversationOwner, type EngineContext, markConflict } from "./conversation.js";
 import { ConnectionFacts, type VantageFacts } from "./facts.js";
 import { RecentBytes } from "./recent-bytes.js";
@@ -53,10 +55,11 @@ export class Connection implements ConversationOwner {
 	#conversation: Conversation | null;
 	readonly #engine: ConnectionContext;
 	readonly #below: Connection | null;
-	readonly #quietUs: number | null;
+	readonly #quietUs: number | undefined;
 	readonly #fromStart: boolean;
 	#held: HeldExchange[] = [];
 	#annotations: Annotations | null = null;
+	#wasSwapped = false;
 	#datagrams = 0;
 	/** Both ends as text, where the engine joins layers. */
 	ends = "";
@@ -72,7 +75,7 @@ export class Connection implements ConversationOwner {
 	) {
 		this.#engine = engine;
 		this.#below = below;
-		this.#quietUs = open.quietUs ?? null;
+		this.#quietUs = open.quietUs;
 		this.key = key;
 		this.bases = open.bases;
 		this.primary = primary;
@@ -250,10 +253,12 @@ export class Connection implements ConversationOwner {
 
 	hint(late: boolean): DetectHint {
 		const { transport, server } = this.facts;
-		const hint = { transport, serverPort: server.port, alpn: this.#below?.alpn ?? null, late };
-		if (this.vantages.length !== 1) return hint;
-		const { vantage } = this.primary;
-		return this.#quietUs === null ? { ...hint, vantage } : { ...hint, vantage, quietUs: this.#quietUs };
+		return new ConnectionHint(transport, server.port, this.#below?.alpn ?? null, late, this.#quietUs, this);
+	}
+
+	/** From where alone bytes came; undefined: from several places, or where client and server are, or were, a guess. */
+	get onlyVantage(): Vantage | undefined {
+		return this.isShared || this.rolesAreGuessed || this.#wasSwapped ? undefined : this.primary.vantage;
 	}
 
 	/** What a TLS handshake that anybody could read chose for what it carries; null: nobody knows. */
@@ -397,6 +402,7 @@ export class Connection implements ConversationOwner {
 	}
 
 	#swap(): void {
+		this.#wasSwapped = true;
 		this.bases = this.bases === null ? null : [this.bases[1], this.bases[0]];
 		this.streams = [this.streams[1], this.streams[0]];
 		this.#endHow.reverse();

@@ -1,4 +1,4 @@
-import type { Direction, ParserOutput } from "../../core/index.js";
+import type { DetectHint, Direction, ParserOutput } from "../../core/index.js";
 import { answersAll, type Found, nextUnasked } from "./alignment.js";
 import { type Command, CommandQueue } from "./command.js";
 import { HELD_BYTES, HOLD, INCOMPLETE } from "./wire.js";
@@ -31,16 +31,15 @@ export class Pairing {
 	readonly #passedUs: [number, number] = [-1, -1];
 	/** When the last command before the batch was sent. */
 	#askedBeforeUs = -1;
-	readonly #isServerSide: boolean;
+	readonly #hint: DetectHint;
 	/** Replies whose command came after them, and when the last one began. */
 	#orphans = 0;
 	#orphanUs = 0;
 
-	/** `isServerSide`: commands are seen when the server reads them. `quietUs`: before the first byte. */
-	constructor(isSure: boolean, isServerSide: boolean, quietUs: number) {
-		this.isSure = isSure;
-		if (quietUs >= QUIET_US) this.#passedUs[1] = 0;
-		this.#isServerSide = isServerSide;
+	constructor(hint: DetectHint) {
+		this.#hint = hint;
+		this.isSure = !hint.late;
+		if ((hint.quietUs ?? 0) >= QUIET_US) this.#passedUs[1] = 0;
 	}
 
 	/** So many bytes of the call are dealt with. */
@@ -182,7 +181,7 @@ export class Pairing {
 
 	/** Nothing was outstanding when the batch began. Asked when its first reply is at hand. */
 	get #wasQuiet(): boolean {
-		if (this.#isServerSide) return true;
+		if (this.#hint.vantage === "server") return true;
 		const toldUs = this.#passedUs[1];
 		return toldUs >= 0 && this.#batchUs - Math.max(toldUs, this.#askedBeforeUs) >= QUIET_US;
 	}

@@ -20,9 +20,10 @@ export class Session {
 	/** SELECTs that wait for their reply. */
 	#selects = 0;
 
-	constructor(heads: Heads, { late: isLate, vantage, quietUs = 0 }: DetectHint) {
+	constructor(heads: Heads, hint: DetectHint) {
+		const { late: isLate } = hint;
 		this.heads = heads;
-		this.pairing = new Pairing(!isLate, vantage === "server", quietUs);
+		this.pairing = new Pairing(hint);
 		this.#namespace = isLate ? null : "0";
 		this.subscriptions.isKnown = !isLate;
 	}
