@@ -1,6 +1,12 @@
 import test from "ava";
+import type { CaptureEvent } from "../../../core/index.js";
+import { KernelClock } from "../../../sources/ebpf/clock.js";
 import { ebpfOptions } from "../../../sources/ebpf/options.js";
 import { PINS_BYTES, Pins } from "../../../sources/ebpf/pins.js";
+import { Processes } from "../../../sources/ebpf/processes.js";
+import * as layout from "../../../sources/ebpf/record-layout.js";
+import { Translator } from "../../../sources/ebpf/translator.js";
+import { record } from "./records.js";
 
 type Rules = Parameters<typeof ebpfOptions.parse>[0];
 
@@ -46,4 +52,22 @@ test("a rule that names a protocol needs ports, and captures", (t) => {
 	t.false(isFine({ pids: [1], protocol: "redis" }));
 	t.false(isFine({ ports: [1], protocol: "redis", exclude: true }));
 	t.false(isFine({ ports: [1], protocol: "" }));
+});
+
+test("the open of a pinned connection says so, whichever end was looked at first", (t) => {
+	const pins = new Pins(new SharedArrayBuffer(PINS_BYTES));
+	const openOf = (fields: Parameters<typeof record>[0]): CaptureEvent | undefined => {
+		const batch: CaptureEvent[] = [];
+		new Translator(new Processes(), new KernelClock(), false, false, pins).payload(record(fields), 0, batch);
+		return batch[0];
+	};
+	t.false("protocol" in openOf({ data: "x" })!);
+	pins.write(targetsOf({ ports: [80], protocol: "redis" }));
+	t.like(openOf({ data: "x" }), { kind: "open", protocol: "redis", server: { port: 80 } });
+	// the record's local port is 80: here it is the client's
+	t.false("protocol" in openOf({ data: "x", role: layout.ROLE_CLIENT })!);
+	pins.write(targetsOf({ ports: [4000], protocol: "mysql" }));
+	t.false("protocol" in openOf({ data: "x" })!);
+	// roles are a guess: either port may be the server's
+	t.like(openOf({ data: "x", role: layout.ROLE_UNKNOWN }), { roleKnown: false, protocol: "mysql" });
 });
