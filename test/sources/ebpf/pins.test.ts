@@ -1,9 +1,9 @@
 import test from "ava";
-import type { CaptureEvent } from "../../../core/index.js";
-import { KernelClock } from "../../../sources/ebpf/clock.js";
+import { type CaptureEvent, KernelClock, Processes } from "../../../core/index.js";
+
 import { ebpfOptions } from "../../../sources/ebpf/options.js";
 import { PINS_BYTES, Pins } from "../../../sources/ebpf/pins.js";
-import { Processes } from "../../../sources/ebpf/processes.js";
+
 import * as layout from "../../../sources/ebpf/record-layout.js";
 import { Translator } from "../../../sources/ebpf/translator.js";
 import { record } from "./records.js";

@@ -36,7 +36,7 @@ for (const [what, options] of [
 	["no targets", {}],
 	["an empty list of targets", { targets: [] }],
 	["a rule without a condition", { targets: [{ exclude: true }] }],
-	["an unknown key", { targets: [{ ports: [1], protocol: "http" }] }],
+	["an unknown key", { targets: [{ ports: [1], protocl: "http" }] }],
 	["a port that is none", { targets: [{ ports: [65536] }] }],
 	["a ring that is no power of two", { targets: [{ ports: [1] }], ring_bytes: 5000 }],
 ] as const)
