@@ -45,6 +45,7 @@ const catalog: PluginCatalog = {
 	sinkTypes: () => builtins.sinkTypes(),
 	source: (type) => builtins.source(type),
 	sink: (type) => builtins.sink(type),
+	protocols: () => builtins.protocols(),
 };
 const textOf = (name: string) => TEXTS.get(name)!;
 const world = (file: string) => ({
