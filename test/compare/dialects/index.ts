@@ -1,6 +1,7 @@
 import type { Dialect } from "../dialect.js";
 import { mysql } from "./mysql.js";
 import { postgresql } from "./postgresql.js";
+import { redis } from "./redis.js";
 
 /** Every protocol that can be compared. */
-export const dialects: readonly Dialect[] = [mysql, postgresql];
+export const dialects: readonly Dialect[] = [mysql, postgresql, redis];
