@@ -34,11 +34,43 @@ enum record_cause {
 	CAUSE_POSITION_CONFLICT = 5,   /* several threads moved bytes at once: which went where, nobody can tell */
 };
 
+/* The library that encrypted it, in `library`. */
+enum tls_library {
+	TLS_NONE = 0,
+	TLS_OPENSSL = 1,           /* and what has its interface */
+	TLS_GNUTLS = 2,
+	TLS_GO = 3,
+};
+
+/* What a probed function does, in the cookie of its probes. */
+enum tls_function {
+	TLS_READ = 1,
+	TLS_READ_EX = 2,           /* the fourth argument says where the count goes */
+	TLS_WRITE = 3,
+	TLS_WRITE_EX = 4,
+	TLS_PROTOCOL = 5,          /* moves bytes of the protocol only */
+	TLS_SENDFILE = 6,
+	TLS_FREE = 7,
+	TLS_GO_READ = 8,
+	TLS_GO_WRITE = 9,
+	TLS_GO_PROTOCOL = 10,
+	TLS_GO_RETURN = 11,        /* an instruction that returns from one of the first two */
+	TLS_GO_PROTOCOL_RETURN = 12,
+};
+
+/* Why user space is told of a process. */
+enum process_reason {
+	PROCESS_EXEC = 0,
+	PROCESS_TLS = 1,           /* it received TLS records that no watched library has taken yet */
+};
+
 enum record_flags {
 	FLAG_POSITION_LOCAL = 1,   /* an upper-layer protocol: positions are this socket's own count */
 	FLAG_RESET = 2,            /* close: by reset */
 	FLAG_IDENTITY_ONLY = 8,    /* close: an end that was not copied */
 	FLAG_LATE = 4,             /* bytes had passed before this socket was first looked at */
+	FLAG_PLAINTEXT = 16,       /* above TLS: positions count what the application wrote and read */
+	FLAG_JOINED = 32,          /* close: what passed in it encrypted was told as plaintext */
 };
 
 /* Header of every record, 96 bytes. Times are CLOCK_MONOTONIC. */
@@ -60,7 +92,8 @@ struct record {
 	__u8 direction;
 	__u8 cause;
 	__u8 flags;
-	__u16 reserved0;
+	__u8 library;
+	__u8 reserved0;
 	__u32 lost_other;    /* bytes of the other direction that found no room since its last record */
 	__u8 local[16];      /* IPv4: the first four bytes */
 	__u8 remote[16];
@@ -133,6 +166,11 @@ struct counters {
 	__u64 wire_records;
 	__u64 wire_bytes;
 	__u64 faults;
+	__u64 tls_joined;          /* TLS sessions whose socket was found */
+	__u64 tls_unjoined_bytes;  /* plaintext that passed in sessions whose socket was not found */
+	__u64 tls_bytes;           /* plaintext of joined sessions that was told */
+	__u64 tls_hidden_bytes;    /* what they moved encrypted, which was not */
+	__u64 tls_calls_missed;    /* calls of a library for which there was no memory */
 };
 
 #endif

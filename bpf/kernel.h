@@ -108,7 +108,11 @@ struct task_struct {
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
+	unsigned long r14;
+	unsigned long bx;
 	unsigned long r10;
+	unsigned long ax;
+	unsigned long cx;
 	unsigned long dx;
 	unsigned long si;
 	unsigned long di;
@@ -117,6 +121,15 @@ struct pt_regs {
 #define SYSCALL_NUMBER(regs) ((__u32)(regs)->orig_ax)
 #define SYSCALL_ARG2(regs) ((regs)->si)
 #define SYSCALL_ARG3(regs) ((regs)->dx)
+#define PROBE_ARG1(regs) ((regs)->di)
+#define PROBE_ARG2(regs) ((regs)->si)
+#define PROBE_ARG4(regs) ((regs)->cx)
+#define PROBE_RESULT(regs) ((int)(regs)->ax)
+/* Go's own convention (ABIInternal), the same since Go 1.17 */
+#define GO_RECEIVER(regs) ((regs)->ax)
+#define GO_ARG1(regs) ((regs)->bx)
+#define GO_RESULT(regs) ((__s64)(regs)->ax)
+#define GO_GOROUTINE(regs) ((regs)->r14)
 #define NR_READ 0
 #define NR_WRITE 1
 #define NR_READV 19
@@ -145,6 +158,14 @@ struct pt_regs {
 #define SYSCALL_NUMBER(r) ((__u32)(r)->syscallno)
 #define SYSCALL_ARG2(r) ((r)->user_regs.regs[1])
 #define SYSCALL_ARG3(r) ((r)->user_regs.regs[2])
+#define PROBE_ARG1(r) ((r)->user_regs.regs[0])
+#define PROBE_ARG2(r) ((r)->user_regs.regs[1])
+#define PROBE_ARG4(r) ((r)->user_regs.regs[3])
+#define PROBE_RESULT(r) ((int)(r)->user_regs.regs[0])
+#define GO_RECEIVER(r) ((r)->user_regs.regs[0])
+#define GO_ARG1(r) ((r)->user_regs.regs[1])
+#define GO_RESULT(r) ((__s64)(r)->user_regs.regs[0])
+#define GO_GOROUTINE(r) ((r)->user_regs.regs[28])
 #define NR_READ 63
 #define NR_WRITE 64
 #define NR_READV 65

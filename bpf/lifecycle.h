@@ -3,7 +3,7 @@
 #ifndef POLYTAP_LIFECYCLE_H
 #define POLYTAP_LIFECYCLE_H
 
-#include "socket.h"
+#include "tls.h"
 
 /*
  * The last word about a connection; it waits in a map where the ring has no room. A socket that connects again is the same
@@ -13,6 +13,7 @@ static __always_inline void send_close(struct socket_state *state, int connects_
 {
 	struct close_record close = {};
 
+	end_session(state);
 	if (!state->was_copied && !state->announced)
 		return;
 	close.head = state->head;
@@ -26,6 +27,8 @@ static __always_inline void send_close(struct socket_state *state, int connects_
 	/* an end that is not copied has nothing to say about bytes */
 	if (state->verdict != VERDICT_COPY)
 		close.head.flags |= FLAG_IDENTITY_ONLY;
+	if (state->tls_is_hidden)
+		close.head.flags |= FLAG_JOINED;
 	state->was_copied = 0;
 	state->announced = 0;
 	if (connects_again && bpf_ringbuf_output(&data_ring, &close, sizeof(close), 0) == 0)
@@ -55,6 +58,7 @@ static __always_inline void on_established(struct sock *sk, struct tcp_sock *tp,
 	state->head.cookie = bpf_get_socket_cookie(sk);
 	read_bases(&state->head, tp, old_state == STATE_SYN_SENT ? ROLE_CLIENT : ROLE_SERVER);
 	state->tracked = BOTH_DIRECTIONS;
+	state->tls_epoch = tls_watch.epoch;
 	/* where no rule asks for a process, a client can know before its first byte that the server's end is copied */
 	targets = current_targets();
 	if (targets && targets->ports_only && state->head.role == ROLE_SERVER && settings.vantage == VANTAGE_AUTO &&

@@ -31,7 +31,16 @@ struct socket_state {
 	__u8 announced;         /* its identity was sent */
 	__u8 was_copied;
 	__u8 is_closed;
-	__u8 reserved;
+	__u8 tls_looks;         /* receives that were looked at for TLS records */
+	__u64 tls_session;      /* the library's name for what is above; 0: none is known */
+	__u32 tls_tgid;
+	__u32 tls_epoch;        /* libraries that were watched when it was established */
+	__u8 tls_is_freed;      /* of a session */
+	__u8 tls_is_nested;     /* its socket calls are made inside the library's */
+	__u8 tls_is_muted;      /* of a client's session: the server's end tells the same */
+	__u8 tls_is_hidden;     /* bit for each direction: what passes encrypted is not told any more */
+	__u8 tls_is_seen;       /* TLS records were received */
+	__u8 reserved[3];
 };
 
 struct {
@@ -40,6 +49,30 @@ struct {
 	__type(key, int);
 	__type(value, struct socket_state);
 } sockets SEC(".maps");
+
+/* a session of a TLS library; the process is that of the initial namespace */
+struct tls_key {
+	__u64 session;
+	__u32 tgid;
+	__u32 reserved;
+};
+
+/* sessions whose socket is known: a socket's state of their own, for the plaintext */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 131072);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct tls_key);
+	__type(value, struct socket_state);
+} tls_sessions SEC(".maps");
+
+/* by cookie: sockets that were joined by a thread's order, until their next call looks */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
+	__type(key, __u64);
+	__type(value, struct tls_key);
+} tls_sockets SEC(".maps");
 
 /* payload records; user space sets the size */
 struct {
@@ -102,6 +135,12 @@ struct {
 
 /* set by user space once packets are watched, which costs every packet of the node something: not before the first need */
 __u32 wire_is_attached SEC(".data.wire") = 0;
+
+/* how many libraries are watched, and whether any is Go's */
+struct tls_watch {
+	__u32 epoch;
+	__u32 has_go;
+} tls_watch SEC(".data.tls") = {};
 
 SEC(".rodata.settings") const volatile struct settings settings = {};
 

@@ -5,6 +5,8 @@
 #include "maps.h"
 #include "socket.h"
 #include "emit.h"
+#include "buffers.h"
+#include "tls.h"
 #include "lifecycle.h"
 #include "transfer.h"
 #include "wire.h"

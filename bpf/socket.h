@@ -168,6 +168,18 @@ static __always_inline int is_target(const struct targets *targets, const struct
 	return search.wanted;
 }
 
+/* IPv4 as IPv6 has it: a server that listens on both sees IPv4 clients so, and they see it as IPv4 */
+static __always_inline void put_address(__u8 *to, const __u8 *from, __u8 family)
+{
+	if (family != AF_INET) {
+		__builtin_memcpy(to, from, 16);
+		return;
+	}
+	to[10] = 0xff;
+	to[11] = 0xff;
+	__builtin_memcpy(to + 12, from, 4);
+}
+
 static __always_inline void server_end(struct end_key *key, const struct record *r)
 {
 	__builtin_memset(key, 0, sizeof(*key));
@@ -175,13 +187,13 @@ static __always_inline void server_end(struct end_key *key, const struct record 
 	if (r->role == ROLE_CLIENT) {
 		key->local_port = r->remote_port;
 		key->remote_port = r->local_port;
-		__builtin_memcpy(key->local, r->remote, 16);
-		__builtin_memcpy(key->remote, r->local, 16);
+		put_address(key->local, r->remote, r->family);
+		put_address(key->remote, r->local, r->family);
 	} else {
 		key->local_port = r->local_port;
 		key->remote_port = r->remote_port;
-		__builtin_memcpy(key->local, r->local, 16);
-		__builtin_memcpy(key->remote, r->remote, 16);
+		put_address(key->local, r->local, r->family);
+		put_address(key->remote, r->remote, r->family);
 	}
 }
 
@@ -200,7 +212,8 @@ static __always_inline void add_server_end(const struct record *r)
 	__u8 one = 1;
 
 	server_end(&key, r);
-	bpf_map_update_elem(&server_ends, &key, &one, BPF_ANY);
+	/* it may say by now that this end tells plaintext too */
+	bpf_map_update_elem(&server_ends, &key, &one, BPF_NOEXIST);
 }
 
 /* From now on packets bring what passes in these directions; calls told of what was sent before `told`. */

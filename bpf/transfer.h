@@ -3,78 +3,8 @@
 #ifndef POLYTAP_TRANSFER_H
 #define POLYTAP_TRANSFER_H
 
-#include "emit.h"
-#include "socket.h"
-
-/* the user memory of a system call */
-struct user_buffers {
-	__u64 address;          /* of the bytes, or of an iovec */
-	__u64 count;            /* entries of the iovec; 0: `address` is the bytes themselves */
-	__u8 cause;             /* why there is none */
-};
-
-static __always_inline void find_buffers(struct user_buffers *b)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	__u32 number = SYSCALL_NUMBER(regs);
-	__u64 third = SYSCALL_ARG3(regs);
-	struct user_msghdr message;
-
-	/* or the compiler makes one load of two, which the verifier refuses */
-	barrier_var(third);
-	b->address = SYSCALL_ARG2(regs);
-	b->count = 0;
-	b->cause = CAUSE_NONE;
-	if (task->flags & PF_IO_WORKER) {
-		b->cause = CAUSE_IO_URING;
-		return;
-	}
-	switch (number) {
-	case NR_READ:
-	case NR_WRITE:
-	case NR_SENDTO:
-	case NR_RECVFROM:
-		return;
-	case NR_READV:
-	case NR_WRITEV:
-	case NR_PREADV:
-	case NR_PWRITEV:
-	case NR_PREADV2:
-	case NR_PWRITEV2:
-		b->count = third;
-		return;
-	case NR_SENDMMSG:
-	case NR_RECVMMSG:
-		/* which of several messages this is, nothing tells */
-		if ((__u32)third != 1) {
-			b->cause = CAUSE_NOT_READABLE;
-			return;
-		}
-		/* fall through: one message begins like a plain one */
-	case NR_SENDMSG:
-	case NR_RECVMSG:
-		if (bpf_probe_read_user(&message, sizeof(message), (void *)b->address)) {
-			b->cause = CAUSE_NOT_READABLE;
-			return;
-		}
-		b->address = message.iov;
-		b->count = message.iov_length;
-		return;
-	case NR_SENDFILE:
-		b->cause = CAUSE_SENDFILE;
-		return;
-	case NR_SPLICE:
-		b->cause = CAUSE_SPLICE;
-		return;
-	case NR_IO_URING_ENTER:
-		b->cause = CAUSE_IO_URING;
-		return;
-	default:
-		/* kernel code, another system call table, or a call that we do not know */
-		b->cause = CAUSE_NOT_READABLE;
-	}
-}
+#include "buffers.h"
+#include "tls.h"
 
 /*
  * Where the `bytes` go that this call moved. The numbers are read after the socket was unlocked: another thread may have
@@ -183,42 +113,6 @@ static __always_inline void on_splice(struct record *head, struct socket_state *
 	head->lost = state->lost[DIRECTION_SEND];
 }
 
-/* Copies `bytes` of user memory into as many records as it takes. */
-static __always_inline void emit_buffers(struct record *head, struct socket_state *state, struct user_buffers *buffers,
-					 __u32 bytes)
-{
-	if (buffers->count == 0 && bytes <= LARGEST_CHUNK) {
-		if (copy_piece(head, buffers->address, bytes))
-			count_full(state, head->direction, bytes);
-		else
-			count_emitted(state, head);
-		return;
-	}
-	if (buffers->count > 0 && buffers->count <= GATHER_BUFFERS && bytes <= GATHER_BYTES) {
-		if (copy_gathered(head, buffers->address, buffers->count, bytes))
-			count_full(state, head->direction, bytes);
-		else
-			count_emitted(state, head);
-		return;
-	}
-	struct pieces pieces = {
-		.head = head,
-		.state = state,
-		.left = bytes,
-		.direction = head->direction,
-	};
-	if (buffers->count == 0) {
-		pieces.base = buffers->address;
-		pieces.length = bytes;
-	} else {
-		pieces.iov = buffers->address;
-		pieces.count = buffers->count;
-	}
-	bpf_loop(1 << 17, next_piece, &pieces, 0);
-	if (pieces.left)
-		emit_gap(head, state, head->offset, pieces.left, CAUSE_NOT_READABLE);
-}
-
 static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u32 direction)
 {
 	__u16 family = sk->__sk_common.skc_family;
@@ -228,6 +122,7 @@ static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u3
 	struct tcp_sock *tp;
 	struct record head;
 	struct place place;
+	int is_in_call;
 	__u64 told;
 
 	if (ret <= 0)
@@ -249,8 +144,15 @@ static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u3
 	targets = current_targets();
 	if (!targets)
 		return 0;
-	if (state->generation != targets->generation)
+	if (state->generation != targets->generation) {
+		struct socket_state *session;
+
 		decide(state, tp, targets);
+		session = state->tls_session ? session_of(state) : NULL;
+		if (session)
+			session->verdict = state->verdict;
+	}
+	is_in_call = tls_watch.epoch ? find_session(state, direction) : 0;
 	/* another end may have come to be copied since */
 	if (state->verdict == VERDICT_COPY && settings.vantage == VANTAGE_AUTO && state->head.role == ROLE_CLIENT &&
 	    server_is_copied(&state->head))
@@ -272,6 +174,10 @@ static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u3
 	find_place(&place, sk, tp, state, direction, ret);
 	head.offset = place.offset;
 	told = direction == DIRECTION_SEND ? place.before : state->next[DIRECTION_SEND];
+	if (is_told_as_plaintext(state, direction, place.offset, is_in_call)) {
+		hide(state, direction, ret);
+		return 0;
+	}
 	if (is_faulty(&head))
 		return 0;
 	if ((state->wire & BIT_OF(direction)) && place.offset >= state->wire_from[direction & 1])

@@ -79,6 +79,7 @@ export const ERRORS = {
 	WORKER_DIED: { exit: 1, meaning: "A worker thread ended unexpectedly and was started again." },
 	BPF_NOT_PERMITTED: { exit: 3, meaning: "The kernel refuses BPF to this user." },
 	BPF_UNSUPPORTED: { exit: 3, meaning: "This kernel lacks something that the eBPF source needs." },
+	TLS_NOT_PROBED: { exit: 1, meaning: "A TLS library was found and could not be probed." },
 	BPF_LOAD_FAILED: { exit: 3, meaning: "The BPF object could not be loaded or attached." },
 	BPF_OBJECT_MISSING: { exit: 3, meaning: "The compiled BPF object is not where the package should have it." },
 	LIBBPF_MISSING: { exit: 3, meaning: "libbpf.so.1 is not installed." },

@@ -89,8 +89,10 @@ export interface OpenEvent {
 	readonly netns: number | null;
 	readonly process: ProcessIdentity | null;
 	readonly layer: "transport" | "plaintext";
-	/** The transport-layer `conn` below a `plaintext` one. */
+	/** The transport-layer `conn` below a `plaintext` one: its hellos say what is known of the encryption. */
 	readonly lower: number | null;
+	/** Of a `plaintext` one: what encrypted it, `openssl`. Otherwise absent. */
+	readonly library?: string;
 }
 
 /**

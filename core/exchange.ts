@@ -72,10 +72,16 @@ export interface ExchangeEndpoint {
 	readonly process: ProcessIdentity | null;
 }
 
+/** Of a connection whose plaintext was captured above TLS. What the hellos did not show, or nobody saw of them, is null. */
 export interface TlsFacts {
+	/** `openssl` (and what has its interface), `gnutls`, `go`. */
 	readonly library: string | null;
+	/** `1.3`, `1.2`, … */
 	readonly version: string | null;
+	/** Of TLS 1.3 the name of the suite, of older versions its number (`0xc02f`). */
+	readonly cipher: string | null;
 	readonly serverName: string | null;
+	/** The protocol that the server chose: in TLS 1.3 it says so encrypted, and it is null here. */
 	readonly alpn: string | null;
 }
 

@@ -54,6 +54,9 @@ libmariadb-java /usr/share/java/mariadb-java-client.jar
 libslf4j-java /usr/share/java/slf4j-nop.jar
 openssl openssl
 unzip unzip
+wget wget
+gnutls-bin gnutls-cli
+golang-go go
 '
 
 is_there() {

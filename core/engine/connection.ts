@@ -10,13 +10,14 @@ import type {
 	ProcessIdentity,
 	Vantage,
 } from "../events.js";
-import type { AttributeValue, TlsFacts } from "../exchange.js";
+import type { Attributes, AttributeValue, TlsFacts } from "../exchange.js";
 import type { DetectHint } from "../plugin.js";
 import { Annotations } from "./annotations.js";
 import { CapturedExchange, type Sighting } from "./captured-exchange.js";
 import { Carrier } from "./carrier.js";
 import { ConnectionHint } from "./connection-hint.js";
 import { Conversation, type ConversationOwner, type EngineContext, markConflict } from "./conversation.js";
+import { EncryptedBelow } from "./encrypted-below.js";
 import { ConnectionFacts, type VantageFacts } from "./facts.js";
 import { RecentBytes } from "./recent-bytes.js";
 import { Stream, type StreamReader } from "./stream.js";
@@ -64,6 +65,12 @@ export class Connection implements ConversationOwner {
 	/** Both ends as text, where the engine joins layers. */
 	ends = "";
 	#carrier: Carrier | null = null;
+	/** What is known of the encryption of what carries this one. */
+	#encryption: EncryptedBelow | null = null;
+	/** What it carries, where that is told as plaintext. */
+	#above: Connection | null = null;
+	/** What parsers told, once it is over. */
+	#lastNotes: Attributes | null = null;
 
 	/** `below`: what carries this one, where this is the plaintext above it. */
 	constructor(
@@ -101,6 +108,18 @@ export class Connection implements ConversationOwner {
 			new Stream(lanes[1], engine.options, startCause, engine.totals),
 		];
 		if (!open.fromStart) this.#conversation.joinLate();
+	}
+
+	/** This is the plaintext of what passes encrypted in `lower`. */
+	carriedBy(lower: Connection, library: string | null): void {
+		if (this.#encryption !== null || lower === this) return;
+		this.#encryption = new EncryptedBelow(lower, library);
+		lower.#above = this;
+	}
+
+	/** What parsers told about it so far. */
+	get notes(): Attributes | null {
+		return this.#conversation?.notes ?? this.#lastNotes;
 	}
 
 	get isFinished(): boolean {
@@ -234,6 +253,7 @@ export class Connection implements ConversationOwner {
 		const conversation = this.#conversation;
 		if (conversation === null) return;
 		this.#conversation = null;
+		this.#lastNotes = conversation.notes;
 		for (const dir of DIRECTIONS) {
 			const stream = this.streams[dir];
 			stream.giveUp(this.#engine.nowUs);
@@ -245,7 +265,8 @@ export class Connection implements ConversationOwner {
 		// what nobody could parse is told at least by its bytes
 		const isParsed = conversation.protocol !== null && conversation.opaqueReason === null;
 		const isTold = this.#engine.options.connectionRecords || !isParsed || conversation.notes !== null;
-		if (isTold) this.#emitRecord(conversation);
+		this.#lastNotes = conversation.notes;
+		if (isTold && (this.#engine.options.connectionRecords || !this.#isToldAbove)) this.#emitRecord(conversation);
 		for (const stream of this.streams) stream.reader = NOBODY;
 	}
 
@@ -273,6 +294,7 @@ export class Connection implements ConversationOwner {
 	}
 
 	exchangeDone(exchange: CapturedExchange): void {
+		this.#learnTls();
 		exchange.facts = this.facts;
 		this.#annotations?.applyTo(exchange);
 		if (!this.isShared && this.#carrier === null) {
@@ -413,6 +435,25 @@ export class Connection implements ConversationOwner {
 		this.facts = this.facts.flipped();
 	}
 
+	#learnTls(): void {
+		const below = this.#encryption;
+		if (below === null) return;
+		const tls = below.learn() ? below.facts : this.facts.tls;
+		// both ends may be known below, of which one alone tells plaintext
+		const { client, server } = below.endpoints;
+		const isSame = sameEndpoint(client, this.facts.client);
+		this.#setFacts(
+			this.facts.client.process ?? (isSame ? client : server).process,
+			this.facts.server.process ?? (isSame ? server : client).process,
+			tls,
+		);
+	}
+
+	/** True where what passed in it encrypted came out as plaintext. */
+	get #isToldAbove(): boolean {
+		return this.#above?.streams.some(({ first }) => first >= 0) ?? false;
+	}
+
 	#refreshFacts(): void {
 		let clientProcess = this.facts.client.process;
 		let serverProcess = this.facts.server.process;
@@ -447,8 +488,10 @@ export class Connection implements ConversationOwner {
 			bytes += capturedBytes + gapBytes;
 		}
 		if (bytes === 0) return;
+		this.#learnTls();
 		const scope = this.bases === null ? "local" : "network";
-		const record = new CapturedExchange(this.facts, protocol, "connection", scope, CONNECTION_ORDINAL, this.primary);
+		const ordinal = this.#encryption === null ? CONNECTION_ORDINAL : PLAINTEXT_ORDINAL;
+		const record = new CapturedExchange(this.facts, protocol, "connection", scope, ordinal, this.primary);
 		record.sequence = this.bases?.[0] ?? 0;
 		record.annotations = annotations;
 		record.outcome = this.#endHow.includes("reset") ? "aborted" : this.#fromStart ? "ok" : "partial";
@@ -466,6 +509,8 @@ const DIRECTIONS = [0, 1] as const;
 const NOBODY: StreamReader = { onBytes: () => {}, onGap: () => {} };
 /** The ordinal of a connection's own record: no exchange has it. */
 const CONNECTION_ORDINAL = 0xffff_ffff;
+/** The same of what another one carries. */
+const PLAINTEXT_ORDINAL = 0xffff_fffe;
 
 function opposite(dir: Direction): Direction {
 	return dir === 0 ? 1 : 0;

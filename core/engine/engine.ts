@@ -239,6 +239,8 @@ export class Engine implements ConnectionContext {
 			this.stage?.opened(connection.facts, source.name);
 		}
 		source.vantages.set(event.conn, connection.addVantage(event, facts));
+		const below = this.#below(source, event);
+		if (below !== null) connection.carriedBy(below, event.library ?? null);
 	}
 
 	/** The connection that carries a plaintext one; null: there is none, or nobody knows it. */

@@ -78,8 +78,8 @@ function endpointOf({ address = "", port = 0, process }: shape.Endpoint = {}): E
 
 function tlsOf(tls: shape.Tls | undefined): Exchange["connection"]["tls"] {
 	if (tls === undefined) return null;
-	const { library = null, version = null, serverName = null, alpn = null } = tls;
-	return { library, version, serverName, alpn };
+	const { library = null, version = null, cipher = null, serverName = null, alpn = null } = tls;
+	return { library, version, cipher, serverName, alpn };
 }
 
 function messageOf(m: shape.Message | undefined): ExchangeMessage | null {

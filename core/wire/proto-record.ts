@@ -83,11 +83,12 @@ function putEndpoint(out: Buffer, at: number, tag: number, { address, port, proc
 	return close(out, at, SMALL, end);
 }
 
-function putTls(out: Buffer, at: number, { library, version, serverName, alpn }: TlsFacts): number {
+function putTls(out: Buffer, at: number, { library, version, cipher, serverName, alpn }: TlsFacts): number {
 	let end = putOptional(out, open(out, at, TAG.CONNECTION_TLS, SMALL), TAG.TLS_LIBRARY, library);
 	end = putOptional(out, end, TAG.TLS_VERSION, version);
 	end = putOptional(out, end, TAG.TLS_SERVER_NAME, serverName);
-	return close(out, at, SMALL, putOptional(out, end, TAG.TLS_ALPN, alpn));
+	end = putOptional(out, end, TAG.TLS_ALPN, alpn);
+	return close(out, at, SMALL, putOptional(out, end, TAG.TLS_CIPHER, cipher));
 }
 
 function putOptional(out: Buffer, at: number, tag: number, text: string | null): number {

@@ -52,6 +52,7 @@ export interface Tls {
 	readonly version?: string;
 	readonly serverName?: string;
 	readonly alpn?: string;
+	readonly cipher?: string;
 }
 
 export interface Observation {

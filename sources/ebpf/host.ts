@@ -5,9 +5,12 @@ import { kernelCounters } from "./kernel-counters.js";
 import { errno, libbpf, type Pointer, view } from "./libbpf.js";
 import type { EbpfOptions } from "./options.js";
 import { PINS_BYTES, Pins } from "./pins.js";
+import { ProcessRing } from "./process-ring.js";
 import * as layout from "./record-layout.js";
 import { type EbpfHostState, PROGRESS_BYTES, Progress } from "./shared.js";
 import { targetsBytes } from "./targets.js";
+import { BPF_TRACE_UPROBE_MULTI, hasUprobeMulti, MultiUprobes, PerfUprobes } from "./tls/probe-links.js";
+import { TlsWatcher, type WatchedFile } from "./tls/watcher.js";
 
 const EPERM = 1;
 const EAGAIN = 11;
@@ -16,6 +19,10 @@ const VANTAGES = ["auto", "server", "client", "both"] as const;
 const WIRES = ["auto", "always", "never"] as const;
 /** In the order in which they are attached: nothing is sent or received before its end can be seen. */
 export const PROGRAMS = ["on_destroy", "on_state", "on_send", "on_recv"] as const;
+/** Attached once, where TLS libraries are watched. */
+export const TLS_PROGRAMS = ["on_exec"] as const;
+/** Attached to every TLS library: where its functions begin, and where they return. */
+const TLS_PROBES = ["on_tls_entry", "on_tls_return"] as const;
 /** On packets, where they are needed. */
 export const WIRE_PROGRAMS = ["on_egress", "on_ingress"] as const;
 
@@ -29,6 +36,9 @@ export class EbpfHost implements SourceHost {
 	#generation = 1;
 	readonly #pinMemory = new SharedArrayBuffer(PINS_BYTES);
 	readonly #pins = new Pins(this.#pinMemory);
+	#tls: TlsWatcher | null = null;
+	#processes: ProcessRing | null = null;
+	#usesMulti = false;
 	readonly #links: Pointer[] = [];
 
 	constructor(options: EbpfOptions, context: HostContext) {
@@ -50,6 +60,7 @@ export class EbpfHost implements SourceHost {
 		this.setTargets(this.#options);
 		const progress = new SharedArrayBuffer(PROGRESS_BYTES);
 		if (this.#options.wire === "always") this.#attachWire();
+		if (this.#options.tls === "auto") this.#watchTls();
 		for (const name of PROGRAMS) this.#attach(name);
 		if (this.#options.wire === "auto") void new Progress(progress).packetsAreNeeded().then(() => this.#attachWire());
 		return {
@@ -82,14 +93,38 @@ export class EbpfHost implements SourceHost {
 
 	async close(): Promise<void> {
 		const bpf = this.#object === null ? null : libbpf();
+		this.#tls?.close();
+		await this.#processes?.close();
+		this.#processes = null;
 		for (const link of this.#links.splice(0)) bpf?.destroyLink(link);
 		if (this.#object !== null) bpf?.closeObject(this.#object);
 		this.#object = null;
 		this.#countersFd = -1;
 	}
 
+	/** How TLS libraries are probed, and which; null: not at all. */
+	get tls(): {
+		readonly form: "uprobe-multi" | "perf-uprobes";
+		readonly watched: readonly WatchedFile[];
+		readonly refused: number;
+	} | null {
+		if (this.#tls === null) return null;
+		const { watched, refused } = this.#tls;
+		const form = this.#usesMulti ? "uprobe-multi" : "perf-uprobes";
+		return { form, watched: [...watched], refused: refused.limit + refused.kernel };
+	}
+
 	counters(): Readonly<Record<string, number>> {
-		return this.#countersFd < 0 ? {} : kernelCounters(this.#countersFd);
+		if (this.#countersFd < 0) return {};
+		const counters = kernelCounters(this.#countersFd);
+		if (this.#tls !== null) {
+			const { watched, refused } = this.#tls;
+			counters.tls_files_watched = watched.length;
+			counters.tls_files_refused_limit = refused.limit;
+			counters.tls_files_refused_kernel = refused.kernel;
+			counters.tls_probes = watched.reduce((sum, { probes }) => sum + probes, 0);
+		}
+		return counters;
 	}
 
 	#load(): boolean {
@@ -101,6 +136,9 @@ export class EbpfHost implements SourceHost {
 		this.#writeSettings();
 		bpf.setMaxEntries(this.#map("data_ring"), ring_bytes);
 		bpf.setMaxEntries(this.#map("control_ring"), control_ring_bytes);
+		this.#usesMulti = this.#options.tls === "auto" && hasUprobeMulti();
+		if (this.#usesMulti)
+			for (const name of TLS_PROBES) bpf.setExpectedAttachType(this.#program(name), BPF_TRACE_UPROBE_MULTI);
 		return bpf.load(this.#object) === 0;
 	}
 
@@ -115,6 +153,35 @@ export class EbpfHost implements SourceHost {
 		const link = bpf.attach(this.#program(name));
 		if (link === null) throw loadError(`${name} could not be attached`);
 		this.#links.push(link);
+	}
+
+	/** Libraries first, then the sockets: what a session does before its socket is seen would be lost. */
+	#watchTls(): void {
+		const watchFd = libbpf().mapFd(this.#map(".data.tls"));
+		const programs = TLS_PROBES.map((name) => this.#program(name)) as [Pointer, Pointer];
+		let hasGo = 0;
+		const watcher = new TlsWatcher(
+			this.#usesMulti ? new MultiUprobes(...programs) : new PerfUprobes(...programs),
+			(epoch, library) => {
+				if (library === layout.TLS_GO) hasGo = 1;
+				libbpf().update(watchFd, new Uint8Array(4), new Uint8Array(Uint32Array.of(epoch, hasGo).buffer), 0);
+			},
+			(path, library, why, error) =>
+				this.#context.diagnostics.warn(
+					"TLS_NOT_PROBED",
+					why === "limit"
+						? `${path} (${library}): too many TLS libraries are watched already`
+						: `${path} (${library}): the kernel refused the probes (errno ${error})`,
+					"connections of processes that use it stay one record each, without plaintext",
+				),
+		);
+		this.#tls = watcher;
+		this.#processes = new ProcessRing(libbpf().mapFd(this.#map("process_ring")), (pid, reason) => {
+			if (reason === layout.PROCESS_TLS) watcher.onTls(pid);
+			else watcher.onExec(pid);
+		});
+		for (const name of TLS_PROGRAMS) this.#attach(name);
+		watcher.scan();
 	}
 
 	/**

@@ -10,6 +10,11 @@ const NAMES = [
 	"wire_records",
 	"wire_bytes",
 	"test_fault_records",
+	"tls_sessions_joined",
+	"tls_unjoined_bytes",
+	"tls_bytes",
+	"tls_hidden_bytes",
+	"tls_calls_missed",
 ] as const;
 
 /** What the BPF programs have counted so far, all processors together. Empty where the map cannot be read. */

@@ -20,6 +20,14 @@ interface Native {
 	initialValue: Call<[map: Pointer, size: [number]], Pointer>;
 	findProgram: Call<[object: Pointer, name: string], Pointer>;
 	attach: Call<[program: Pointer], Pointer>;
+	programFd: Call<[program: Pointer], number>;
+	setExpectedAttachType: Call<[program: Pointer, type: number], number>;
+	/** Loads a program by hand; `options` is `struct bpf_prog_load_opts`. Negative: an error number. */
+	loadProgram: Call<
+		[type: number, name: string, license: string, code: Uint8Array, count: number, options: Uint8Array],
+		number
+	>;
+	attachUprobe: Call<[program: Pointer, pid: number, path: string, offset: number, options: Uint8Array], Pointer>;
 	attachCgroup: Call<[program: Pointer, cgroupFd: number], Pointer>;
 	destroyLink: Call<[link: Pointer], number>;
 	lookup: Call<[fd: number, key: Uint8Array, value: Uint8Array], number>;
@@ -40,6 +48,8 @@ interface System {
 	/** On the thread pool. Resolves with the number of ready descriptors, -1 for an error. */
 	epollWait: (epoll: number, events: Uint8Array, maxEvents: number, timeoutMs: number) => Promise<number>;
 	close: Call<[fd: number], number>;
+	/** The bpf system call itself, for what libbpf 1.0 does not know. */
+	bpf: Call<[number: number, command: number, attributes: Uint8Array, size: number], number>;
 }
 
 let native: Native | null = null;
@@ -70,6 +80,14 @@ export function libbpf(): Native {
 		initialValue: bind("void *bpf_map__initial_value(void *map, _Out_ size_t *size)"),
 		findProgram: bind("void *bpf_object__find_program_by_name(void *object, const char *name)"),
 		attach: bind("void *bpf_program__attach(void *program)"),
+		programFd: bind("int bpf_program__fd(void *program)"),
+		setExpectedAttachType: bind("int bpf_program__set_expected_attach_type(void *program, int type)"),
+		loadProgram: bind(
+			"int bpf_prog_load(int type, const char *name, const char *license, void *code, size_t count, void *options)",
+		),
+		attachUprobe: bind(
+			"void *bpf_program__attach_uprobe_opts(void *program, int pid, const char *path, size_t offset, void *options)",
+		),
 		attachCgroup: bind("void *bpf_program__attach_cgroup(void *program, int cgroup_fd)"),
 		destroyLink: bind("int bpf_link__destroy(void *link)"),
 		lookup: bind("int bpf_map_lookup_elem(int fd, void *key, _Out_ void *value)"),
@@ -101,8 +119,20 @@ export function libc(): System {
 				);
 			}),
 		close: bind("int close(int fd)"),
+		bpf: bind("long syscall(long number, int command, void *attributes, unsigned int size)"),
 	};
 	return system;
+}
+
+/** Native memory for a call's pointers inside structures, and its address there. Freed when `use` returns. */
+export function withMemory<T>(content: Uint8Array, use: (address: bigint) => T): T {
+	const pointer = koffi.alloc("uint8_t", content.length);
+	try {
+		new Uint8Array(view(pointer, content.length)).set(content);
+		return use(koffi.address(pointer));
+	} finally {
+		koffi.free(pointer);
+	}
 }
 
 /** `errno` of the last native call. */

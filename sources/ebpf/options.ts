@@ -50,6 +50,12 @@ export const ebpfOptions = z.strictObject({
 		.describe(
 			"Packets for what has no user buffer (sendfile, splice): from a process's first such call on, always, or never.",
 		),
+	tls: z
+		.enum(["auto", "off"])
+		.default("off")
+		.describe(
+			"Plaintext above TLS, from probes in the libraries of applications (OpenSSL and what has its interface, GnuTLS, Go): where one is found, or not at all.",
+		),
 	ring_bytes: z
 		.int()
 		.min(4096)

@@ -22,6 +22,8 @@ export interface EbpfReport {
 	readonly reason: string;
 	/** How sends without a user buffer are captured. */
 	readonly wire: "cgroup-skb" | null;
+	/** How plaintext above TLS is captured. */
+	readonly tls: "uprobe-multi" | "perf-uprobes" | null;
 	readonly checks: readonly EbpfCheck[];
 }
 
@@ -39,13 +41,14 @@ const ALL_PROGRAMS = [...PROGRAMS, ...WIRE_PROGRAMS];
 export async function probe(): Promise<EbpfReport> {
 	const checks: EbpfCheck[] = [kernel(), btf(), ...capabilities(), lockdown(), library(), object(), cgroup(), pids()];
 	const warnings: string[] = [];
-	const attempt = await tryAttach(warnings);
+	const { error: attempt, tls } = await tryAttach(warnings);
 	checks.push({
 		name: "load and attach",
 		ok: attempt === null,
 		detail: attempt === null ? `attached and detached again: ${ALL_PROGRAMS.join(", ")}` : attempt.message,
 		fix: attempt?.hint ?? null,
 	});
+	if (attempt === null) checks.push(libraries(tls));
 	const reason =
 		attempt === null
 			? "sock_send_length and sock_recv_length are there (kernel 6.3 or later) and this user may attach to them"
@@ -54,25 +57,46 @@ export async function probe(): Promise<EbpfReport> {
 		mode: attempt === null ? "socket-tracepoints" : null,
 		reason,
 		wire: attempt === null && warnings.length === 0 ? "cgroup-skb" : null,
+		tls: tls === null || tls.watched.length === 0 ? null : tls.form,
 		checks,
 	};
 }
 
-async function tryAttach(warnings: string[]): Promise<PolytapError | null> {
+interface Attempt {
+	readonly error: PolytapError | null;
+	readonly tls: EbpfHost["tls"];
+}
+
+async function tryAttach(warnings: string[]): Promise<Attempt> {
 	const rings = { ring_bytes: 4096, control_ring_bytes: 4096 };
-	const options = ebpfOptions.parse({ targets: [{ ports: [1] }], wire: "always", ...rings });
+	const options = ebpfOptions.parse({ targets: [{ ports: [1] }], wire: "always", tls: "auto", ...rings });
 	const host = new EbpfHost(options, {
 		name: "doctor",
-		diagnostics: { warn: (_code, message) => warnings.push(message), info: () => {} },
+		diagnostics: { warn: (code, message) => code !== "TLS_NOT_PROBED" && warnings.push(message), info: () => {} },
 	});
 	try {
 		await host.open();
-		return null;
+		return { error: null, tls: host.tls };
 	} catch (error) {
-		return error instanceof PolytapError ? error : new PolytapError("BPF_LOAD_FAILED", String(error));
+		const known = error instanceof PolytapError ? error : new PolytapError("BPF_LOAD_FAILED", String(error));
+		return { error: known, tls: null };
 	} finally {
 		await host.close();
 	}
+}
+
+function libraries(tls: EbpfHost["tls"]): EbpfCheck {
+	const name = "TLS libraries";
+	if (tls === null || tls.watched.length + tls.refused === 0)
+		return { name, ok: true, detail: "none is installed or loaded: nothing to probe", fix: null };
+	const shown = tls.watched.map(({ path, library }) => `${path.replace(/^\/proc\/\d+\/root/, "")} (${library})`);
+	const ok = tls.refused === 0;
+	return {
+		name,
+		ok,
+		detail: `${shown.join(", ") || "none"}${ok ? "" : `; ${tls.refused} refused`}, by ${tls.form}`,
+		fix: ok ? null : "run as root, or with CAP_PERFMON and CAP_SYS_PTRACE; a kernel with CONFIG_UPROBES=y is needed",
+	};
 }
 
 function kernel(): EbpfCheck {

@@ -22,6 +22,8 @@ export interface Socket {
 	readonly isServer: boolean;
 	/** True where positions are the socket's own count and no sequence numbers. */
 	readonly isLocal: boolean;
+	/** What lies above TLS in the socket: streams of their own. */
+	readonly isPlain: boolean;
 	readonly send: SocketDirection;
 	readonly receive: SocketDirection;
 }

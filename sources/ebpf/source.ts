@@ -141,6 +141,7 @@ export class EbpfSource implements CaptureSource {
 			bytes_seen: this.#translator.bytesSeen,
 			wire_records_duplicate: this.#translator.recordsDuplicate,
 			sockets_open: this.#translator.openSockets,
+			tls_connections_open: this.#translator.openPlaintexts,
 			records_skipped: this.#skipped.records,
 			bytes_skipped: this.#skipped.bytes,
 		};

@@ -1,9 +1,10 @@
-import type { BytesEvent, CaptureEvent, Direction, KernelClock, Processes } from "../../core/index.js";
+import type { BytesEvent, CaptureEvent, Direction, KernelClock, OpenEvent, Processes } from "../../core/index.js";
 import { addressText } from "./addresses.js";
 import type { Pins } from "./pins.js";
 import * as layout from "./record-layout.js";
 import type { RecordMemory } from "./ring.js";
 import { RECORD_CAUSES, type Socket, type SocketDirection } from "./sockets.js";
+import { libraryName } from "./tls/libraries.js";
 
 const TWO_32 = 2 ** 32;
 /** Sockets that are remembered at once. */
@@ -21,6 +22,8 @@ export class Translator {
 	bytesRingFull = 0;
 	recordsDuplicate = 0;
 	readonly #sockets = new Map<number, Socket>();
+	/** What lies above TLS, by the cookie of the socket below. */
+	readonly #plaintexts = new Map<number, Socket>();
 	#last: Socket | null = null;
 	readonly #free: number[] = [];
 	#nextConn = 1;
@@ -104,7 +107,8 @@ export class Translator {
 		if (end > side.next) this.bytesSeen += end - Math.max(offset, side.next);
 		else if (kind === layout.RECORD_WIRE) this.recordsDuplicate++;
 		if (kind === layout.RECORD_GAP) {
-			this.needsPackets = true;
+			// no packet has what lies above TLS
+			if (!socket.isPlain) this.needsPackets = true;
 			const cause = RECORD_CAUSES[bytes[at + layout.RECORD_CAUSE]!] ?? "missed";
 			// what other threads moved meanwhile stays unknown until packets bring it
 			if (cause === "position-conflict") side.holeCause = cause;
@@ -136,19 +140,27 @@ export class Translator {
 		const tsUs = this.#timeOf(words, w);
 		const flags = bytes[at + layout.RECORD_FLAGS]!;
 		if ((flags & layout.FLAG_IDENTITY_ONLY) !== 0) {
-			const known = this.#sockets.get(words[w]! + words[w + 1]! * TWO_32);
+			const cookie = words[w]! + words[w + 1]! * TWO_32;
+			const above = this.#plaintexts.get(cookie);
+			if (above !== undefined) this.#close(above, tsUs, batch);
+			const known = (flags & layout.FLAG_PLAINTEXT) === 0 ? this.#sockets.get(cookie) : undefined;
 			if (known !== undefined) this.#close(known, tsUs, batch);
 			return;
 		}
 		const socket = this.#socketOf(ring, at, batch);
 		const how = (flags & layout.FLAG_RESET) !== 0 ? "reset" : "fin";
 		const isLate = (flags & FROM_THE_MIDDLE) !== 0;
+		const isJoined = (flags & layout.FLAG_JOINED) !== 0;
 		for (const isReceive of [true, false]) {
 			const side = isReceive ? socket.receive : socket.send;
 			const dir: Direction = isReceive === socket.isServer ? 0 : 1;
 			const lost = words[(at + (isReceive ? layout.CLOSE_RECORD_LOST_RECV : layout.CLOSE_RECORD_LOST_SEND)) >>> 2]!;
 			const f = (at + (isReceive ? layout.CLOSE_RECORD_FINAL_RECV : layout.CLOSE_RECORD_FINAL_SEND)) >>> 2;
 			const final = words[f]! + words[f + 1]! * TWO_32;
+			if (isJoined) {
+				this.#endJoined(socket, side, dir, lost, how, tsUs, batch);
+				continue;
+			}
 			if (isReceive && bytes[at + layout.RECORD_CAUSE] === layout.CAUSE_SPLICE) {
 				this.needsPackets = true;
 				side.holeCause = "splice";
@@ -165,7 +177,34 @@ export class Translator {
 			}
 			batch.push({ kind: "end", conn: socket.conn, dir, tsUs, finalOffset: final, how });
 		}
+		const above = socket.isPlain ? undefined : this.#plaintexts.get(socket.cookie);
+		if (above !== undefined) this.#close(above, tsUs, batch);
 		this.#close(socket, tsUs, batch);
+	}
+
+	/** What passed encrypted and was told as plaintext is not missing: the direction ends where telling it ended. */
+	#endJoined(
+		socket: Socket,
+		side: SocketDirection,
+		dir: Direction,
+		lost: number,
+		how: "fin" | "reset",
+		tsUs: number,
+		batch: CaptureEvent[],
+	): void {
+		const { conn } = socket;
+		if (side.next < 0) side.next = 0;
+		const lostTo = side.lostFrom + lost;
+		if (lostTo > side.next) {
+			this.bytesSeen += lostTo - side.next;
+			this.#ringFull(conn, side, dir, lostTo, tsUs, batch);
+		}
+		batch.push({ kind: "end", conn, dir, tsUs, finalOffset: side.next, how });
+	}
+
+	/** Connections whose plaintext is being told. */
+	get openPlaintexts(): number {
+		return this.#plaintexts.size;
 	}
 
 	get openSockets(): number {
@@ -184,20 +223,37 @@ export class Translator {
 	#socketOf(ring: RecordMemory, at: number, batch: CaptureEvent[]): Socket {
 		const { words, bytes } = ring;
 		const cookie = words[at >>> 2]! + words[(at >>> 2) + 1]! * TWO_32;
+		const flags = bytes[at + layout.RECORD_FLAGS]!;
+		const isPlain = (flags & layout.FLAG_PLAINTEXT) !== 0;
+		const last = this.#last;
 		// a request's answer follows it more often than not
-		let socket = this.#last !== null && this.#last.cookie === cookie ? this.#last : this.#sockets.get(cookie);
-		const isLocal = (bytes[at + layout.RECORD_FLAGS]! & layout.FLAG_POSITION_LOCAL) !== 0;
+		let socket: Socket | undefined;
+		if (last !== null && last.cookie === cookie && last.isPlain === isPlain) socket = last;
+		else socket = (isPlain ? this.#plaintexts : this.#sockets).get(cookie);
+		const isLocal = (flags & layout.FLAG_POSITION_LOCAL) !== 0;
 		if (socket !== undefined && socket.isLocal !== isLocal) {
 			// an upper-layer protocol took over: these are other streams
 			this.#close(socket, this.#timeOf(words, at >>> 2), batch);
 			socket = undefined;
 		}
-		if (socket === undefined) socket = this.#open(ring, at, cookie, isLocal, batch);
+		if (socket === undefined) {
+			// what carries it may have lost every record so far
+			const lower = isPlain ? (this.#sockets.get(cookie) ?? this.#open(ring, at, cookie, false, null, batch)) : null;
+			socket = this.#open(ring, at, cookie, isLocal, lower, batch);
+		}
 		this.#last = socket;
 		return socket;
 	}
 
-	#open(ring: RecordMemory, at: number, cookie: number, isLocal: boolean, batch: CaptureEvent[]): Socket {
+	/** `lower`: the socket below what lies above TLS. */
+	#open(
+		ring: RecordMemory,
+		at: number,
+		cookie: number,
+		isLocal: boolean,
+		lower: Socket | null,
+		batch: CaptureEvent[],
+	): Socket {
 		const { words, halves, bytes } = ring;
 		const role = bytes[at + layout.RECORD_ROLE]!;
 		const family = bytes[at + layout.RECORD_FAMILY]!;
@@ -214,23 +270,28 @@ export class Translator {
 		const isServer = role === layout.ROLE_UNKNOWN ? local.port < remote.port : role === layout.ROLE_SERVER;
 		const baseSend = words[(at + layout.RECORD_BASE_SEND) >>> 2]!;
 		const baseReceive = words[(at + layout.RECORD_BASE_RECV) >>> 2]!;
+		const isPlain = lower !== null;
+		// its positions count from where joining it began: nobody else's do
+		const isLate = isPlain && (bytes[at + layout.RECORD_FLAGS]! & layout.FLAG_LATE) !== 0;
 		const socket: Socket = {
 			cookie,
 			conn: this.#free.pop() ?? this.#nextConn++,
 			isServer,
 			isLocal,
+			isPlain,
 			send: { next: -1, lostFrom: 0, hasPackets: false, holeCause: "missed" },
 			receive: { next: -1, lostFrom: 0, hasPackets: false, holeCause: "missed" },
 		};
-		this.#sockets.set(cookie, socket);
 		const process = this.#processes.of(pid);
 		const [server, client] = isServer ? [local, remote] : [remote, local];
 		const roleKnown = role !== layout.ROLE_UNKNOWN;
 		let protocol = this.#pins?.protocolOf(server.port, pid, process?.name ?? null) ?? null;
 		if (protocol === null && !roleKnown)
 			protocol = this.#pins?.protocolOf(client.port, pid, process?.name ?? null) ?? null;
-		if (this.#sockets.size > MAX_SOCKETS) this.#forgetOldest(batch);
-		batch.push({
+		const known = isPlain ? this.#plaintexts : this.#sockets;
+		known.set(cookie, socket);
+		if (known.size > MAX_SOCKETS) this.#forgetOldest(known, batch);
+		const open: OpenEvent = {
 			kind: "open",
 			conn: socket.conn,
 			tsUs: this.#timeOf(words, at >>> 2),
@@ -239,14 +300,16 @@ export class Translator {
 			server,
 			role: isServer ? "server" : "client",
 			roleKnown,
-			bases: isLocal ? null : isServer ? [baseReceive, baseSend] : [baseSend, baseReceive],
-			fromStart: true,
+			bases: isLocal || isLate ? null : isServer ? [baseReceive, baseSend] : [baseSend, baseReceive],
+			fromStart: !isLate,
 			netns: words[(at + layout.RECORD_NETNS) >>> 2]!,
 			process,
-			layer: "transport",
-			lower: null,
+			layer: isPlain ? "plaintext" : "transport",
+			lower: lower?.conn ?? null,
 			...(protocol === null ? {} : { protocol }),
-		});
+		};
+		const library = isPlain ? libraryName(bytes[at + layout.RECORD_LIBRARY]!) : null;
+		batch.push(library === null ? open : { ...open, library });
 		return socket;
 	}
 
@@ -313,13 +376,13 @@ export class Translator {
 	}
 
 	/** Its close was lost, or it is very old: there must be an end to remembering. */
-	#forgetOldest(batch: CaptureEvent[]): void {
-		const oldest = this.#sockets.values().next().value;
+	#forgetOldest(known: ReadonlyMap<number, Socket>, batch: CaptureEvent[]): void {
+		const oldest = known.values().next().value;
 		if (oldest !== undefined) this.#close(oldest, Date.now() * 1000, batch);
 	}
 
 	#close(socket: Socket, tsUs: number, batch: CaptureEvent[]): void {
-		this.#sockets.delete(socket.cookie);
+		(socket.isPlain ? this.#plaintexts : this.#sockets).delete(socket.cookie);
 		this.#free.push(socket.conn);
 		if (this.#last === socket) this.#last = null;
 		batch.push({ kind: "close", conn: socket.conn, tsUs });

@@ -122,6 +122,7 @@ const nameOf = (host: string, serverName: string | null): string | null =>
 const factsOf = (socket: TLSSocket, serverName: string | null): TlsFacts => ({
 	library: "openssl",
 	version: socket.getProtocol(),
+	cipher: socket.getCipher()?.standardName ?? null,
 	serverName,
 	alpn: socket.alpnProtocol || null,
 });

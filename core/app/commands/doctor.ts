@@ -25,6 +25,7 @@ function readable({ node, platform, ebpf }: { node: string; platform: string; eb
 	if (ebpf.mode !== null)
 		lines.push(
 			`sends without a user buffer: ${ebpf.wire === null ? "named gaps" : "filled from packets (cgroup-skb)"}`,
+			`plaintext above TLS: ${ebpf.tls === null ? "none, connections are one record each" : `where the source has tls: auto (${ebpf.tls})`}`,
 		);
 	return `${lines.join("\n")}\n`;
 }

@@ -92,7 +92,13 @@ const endpoint: Required<ExchangeEndpoint> = {
 	process: { pid: 4_194_304, name: "n", executable: "/usr/bin/n", cgroup: "/a", container: "c", pod: "p" },
 };
 
-const tls: Required<TlsFacts> = { library: "openssl", version: "1.3", serverName: "x.test", alpn: "h2" };
+const tls: Required<TlsFacts> = {
+	library: "openssl",
+	version: "1.3",
+	cipher: "TLS_AES_128_GCM_SHA256",
+	serverName: "x.test",
+	alpn: "h2",
+};
 
 const seen: Required<Observation> = {
 	source: "node",
@@ -254,6 +260,7 @@ export const anyExchange: fc.Arbitrary<Exchange> = fc.record({
 			fc.record({
 				library: fc.option(word),
 				version: fc.option(word),
+				cipher: fc.option(word),
 				serverName: fc.option(word),
 				alpn: fc.option(word),
 			}),

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { Agent, request } from "node:http";
+import { Agent as TlsAgent, request as tlsRequest } from "node:https";
 import { bodyOf, idOf } from "./body.js";
 import { pause } from "./program.js";
 
@@ -23,6 +24,8 @@ export interface ClientOptions {
 	readonly connections?: number;
 	/** False: a connection for each request. */
 	readonly keepAlive?: boolean;
+	/** HTTPS; whose certificate it is does not matter. */
+	readonly tls?: boolean;
 }
 
 /** An HTTP client of Node.js in this process: POSTs bodies made from ids to `/echo/ID`. */
@@ -37,7 +40,10 @@ export class Client {
 	constructor(options: ClientOptions) {
 		this.options = options;
 		const keepAlive = options.keepAlive ?? true;
-		this.agent = new Agent({ keepAlive, maxSockets: options.connections ?? 8, scheduling: "fifo" });
+		const settings = { keepAlive, maxSockets: options.connections ?? 8, scheduling: "fifo" } as const;
+		// a session that is resumed shows less in its hellos
+		const secure = { ...settings, rejectUnauthorized: false, maxCachedSessions: 0 };
+		this.agent = options.tls === true ? new TlsAgent(secure) : new Agent(settings);
 	}
 
 	/** One request on each of as many connections at once, `rounds` times, with `between` after each round. */
@@ -82,7 +88,8 @@ export class Client {
 	): Promise<{ clientPort: number; responseSha256: string; status: number }> {
 		return new Promise((resolve, reject) => {
 			const headers = { "content-type": "text/plain", "content-length": body.length };
-			const call = request({ ...to, method: "POST", agent: this.agent, headers, timeout: 20_000 }, (response) => {
+			const ask = this.options.tls === true ? tlsRequest : request;
+			const call = ask({ ...to, method: "POST", agent: this.agent, headers, timeout: 20_000 }, (response) => {
 				const hash = createHash("sha256");
 				const clientPort = response.socket.localPort ?? 0;
 				response.on("data", (chunk: Buffer) => hash.update(chunk));

@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { bodyOf, idOf } from "./body.js";
+import type { Certificate } from "./certificate.js";
 import { accepts, freePort } from "./port.js";
 import { Program, pause, runProgram } from "./program.js";
 import type { Scope } from "./scope.js";
@@ -13,6 +14,12 @@ export interface NginxOptions {
 	/** Sizes of the static files: `/static/SIZE/0` to `/static/SIZE/15`. */
 	readonly staticSizes?: readonly number[];
 	readonly netns?: string | null;
+	/** TLS, with HTTP/1.1 and HTTP/2. */
+	readonly tls?: Certificate;
+	/** Otherwise one that nobody has. */
+	readonly port?: number;
+	/** In a mount namespace of its own, with this file in the place of another. */
+	readonly instead?: { readonly of: string; readonly file: string };
 }
 
 export const STATIC_FILES = 16;
@@ -47,16 +54,15 @@ export async function startNginx(scope: Scope, options: NginxOptions = {}): Prom
 		await mkdir(sized, { recursive: true });
 		for (let n = 0; n < STATIC_FILES; n++) await writeFile(join(sized, String(n)), bodyOf(idOf(0, n), size));
 	}
-	const port = await freePort();
+	const port = options.port ?? (await freePort());
 	const accessLog = join(folder, "access.log");
 	await writeFile(join(folder, "nginx.conf"), configOf(folder, port, options));
-	const program = new Program(
-		"nginx",
-		["-p", folder, "-c", join(folder, "nginx.conf"), "-e", join(folder, "error.log")],
-		{
-			netns: options.netns ?? null,
-		},
-	);
+	const { instead } = options;
+	const line = ["nginx", "-p", folder, "-c", join(folder, "nginx.conf"), "-e", join(folder, "error.log")];
+	const mount = 'mount --bind "$0" "$1" && shift && exec "$@"';
+	const own = instead === undefined ? [] : ["unshare", "-m", "sh", "-c", mount, instead.file, instead.of];
+	const [command, ...args] = [...own, ...line] as [string, ...string[]];
+	const program = new Program(command, args, { netns: options.netns ?? null });
 	scope.defer(() => program.stop("SIGTERM"));
 	const { netns } = options;
 	let asked = 0;
@@ -89,6 +95,8 @@ export async function startNginx(scope: Scope, options: NginxOptions = {}): Prom
 }
 
 function configOf(folder: string, port: number, options: NginxOptions): string {
+	const { tls } = options;
+	const secure = tls === undefined ? "" : " ssl http2";
 	return `
 load_module ${ECHO_MODULE};
 daemon off;
@@ -112,8 +120,9 @@ http {
 	log_format brief '$request_uri $status $request_completion';
 	access_log ${options.accessLog === true ? `${folder}/access.log brief buffer=1m` : "off"};
 	server {
-		listen ${port} backlog=4096;
-		listen [::]:${port} ipv6only=on backlog=4096;
+		listen ${port}${secure} backlog=4096;
+		listen [::]:${port}${secure} ipv6only=on backlog=4096;
+		${tls === undefined ? "" : `ssl_certificate ${tls.certificate}; ssl_certificate_key ${tls.key};`}
 		location = /small { return 200 "${SMALL_BODY}"; }
 		location = /status { stub_status; access_log off; }
 		location /echo/ { echo_read_request_body; echo_request_body; }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Certificate } from "./certificate.js";
 import { freePort } from "./port.js";
 import { Program } from "./program.js";
 import type { Scope } from "./scope.js";
@@ -13,12 +14,20 @@ export interface NodeServer {
 	stop(): Promise<void>;
 }
 
-/** An HTTP server of Node.js in a process of its own: `/small` and `/echo/ID`, on IPv4 and IPv6. */
-export async function startNodeServer(scope: Scope): Promise<NodeServer> {
+/**
+ * An HTTP server of Node.js in a process of its own: `/small` and `/echo/ID`, on IPv4 and IPv6. With a certificate it speaks
+ * HTTP/1.1 and HTTP/2 over TLS.
+ */
+export async function startNodeServer(scope: Scope, tls?: Certificate, wanted?: number): Promise<NodeServer> {
 	const accessLog = join(await scope.folder(), "access.log");
-	const port = await freePort();
+	const port = wanted ?? (await freePort());
 	const script = fileURLToPath(new URL("./node-server-child.js", import.meta.url));
-	const program = new Program(process.execPath, [script, String(port), accessLog]);
+	const program = new Program(process.execPath, [
+		script,
+		String(port),
+		accessLog,
+		...(tls === undefined ? [] : [tls.key, tls.certificate]),
+	]);
 	const stop = async () => void (await program.stop("SIGTERM"));
 	scope.defer(stop);
 	await program.until(() => program.stderr.includes("listening"), 10_000);

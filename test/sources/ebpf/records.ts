@@ -1,4 +1,4 @@
-import type { CaptureEvent } from "../../../core/index.js";
+import type { CaptureEvent, OpenEvent } from "../../../core/index.js";
 import { KernelClock, Processes } from "../../../core/index.js";
 import * as layout from "../../../sources/ebpf/record-layout.js";
 import type { RecordMemory } from "../../../sources/ebpf/ring.js";
@@ -50,6 +50,7 @@ export function record(fields: RecordFields): RecordMemory {
 	bytes[layout.RECORD_DIRECTION] = fields.receive === true ? 1 : 0;
 	bytes[layout.RECORD_CAUSE] = fields.cause ?? 0;
 	bytes[layout.RECORD_FLAGS] = fields.flags ?? 0;
+	bytes[layout.RECORD_LIBRARY] = layout.TLS_OPENSSL;
 	bytes.set([10, 0, 0, 1], layout.RECORD_LOCAL);
 	bytes.set([10, 0, 0, 2], layout.RECORD_REMOTE);
 	bytes.set(payload, layout.RECORD_BYTES);
@@ -87,10 +88,15 @@ export class Script {
 	}
 }
 
+function aboveText({ layer, lower, library, fromStart }: OpenEvent): string {
+	if (layer === "transport") return "";
+	return ` ${layer} above ${lower} ${library}${fromStart ? "" : " late"}`;
+}
+
 function textOf(event: CaptureEvent): string {
 	switch (event.kind) {
 		case "open":
-			return `open ${event.conn} ${event.role}${event.roleKnown ? "" : "?"} ${event.client.address}:${event.client.port} ${event.server.address}:${event.server.port} ${event.bases}`;
+			return `open ${event.conn} ${event.role}${event.roleKnown ? "" : "?"} ${event.client.address}:${event.client.port} ${event.server.address}:${event.server.port} ${event.bases}${aboveText(event)}`;
 		case "bytes":
 			return `bytes ${event.conn} ${event.dir} ${event.offset} ${Buffer.from(event.data).toString("latin1")}`;
 		case "gap":

@@ -196,3 +196,56 @@ test("a socket that connects again: the end of the first connection stands befor
 	]);
 	t.deepEqual(script.payload({ data: "second" }), [OPEN, "bytes 1 1 0 second"]);
 });
+
+const PLAIN = layout.FLAG_PLAINTEXT;
+const ABOVE = "open 2 server 10.0.0.2:4000 10.0.0.1:80 222,111 plaintext above 1 openssl";
+
+test("plaintext above TLS is a connection of its own, above its socket; what passed encrypted is no hole", (t) => {
+	const script = new Script();
+	t.deepEqual(script.payload({ receive: true, data: "hello" }), [OPEN, "bytes 1 0 0 hello"]);
+	t.deepEqual(script.payload({ flags: PLAIN, receive: true, data: "ask" }), [ABOVE, "bytes 2 0 0 ask"]);
+	t.deepEqual(script.payload({ data: "server hello" }), ["bytes 1 1 0 server hello"]);
+	t.deepEqual(script.payload({ flags: PLAIN, data: "answer" }), ["bytes 2 1 0 answer"]);
+	t.is(script.translator.openPlaintexts, 1);
+	t.deepEqual(script.close({ flags: PLAIN, finals: [6, 3] }), ["end 2 0 3 fin", "end 2 1 6 fin", "close 2"]);
+	t.deepEqual(script.close({ flags: layout.FLAG_JOINED, finals: [9000, 8000] }), [
+		"end 1 0 5 fin",
+		"end 1 1 12 fin",
+		"close 1",
+	]);
+	t.is(script.translator.openPlaintexts + script.translator.openSockets, 0);
+	t.is(script.translator.bytesSeen, 26);
+});
+
+test("plaintext that was joined late has positions of its own", (t) => {
+	const script = new Script();
+	t.deepEqual(script.payload({ flags: PLAIN | layout.FLAG_LATE, data: "middle" }), [
+		OPEN,
+		"open 2 server 10.0.0.2:4000 10.0.0.1:80 null plaintext above 1 openssl late",
+		"bytes 2 1 0 middle",
+	]);
+});
+
+test("lost plaintext is named; a plaintext whose own end was lost ends with its socket", (t) => {
+	const script = new Script();
+	script.payload({ data: "server hello" });
+	script.payload({ flags: PLAIN, data: "one" });
+	t.deepEqual(script.payload({ flags: PLAIN, offset: 10, lost: 7, data: "two" }), [
+		"gap 2 1 3+7 ring-full",
+		"bytes 2 1 10 two",
+	]);
+	t.deepEqual(script.close({ flags: layout.FLAG_JOINED, finals: [100, 0, 8, 0] }), [
+		"end 1 0 0 fin",
+		"gap 1 1 12+8 ring-full",
+		"end 1 1 20 fin",
+		"close 2",
+		"close 1",
+	]);
+});
+
+test("the socket of a client whose server's end is copied: its plaintext ends with it", (t) => {
+	const script = new Script();
+	script.payload({ kind: layout.RECORD_OPEN });
+	script.payload({ flags: PLAIN, data: "x" });
+	t.deepEqual(script.close({ flags: layout.FLAG_IDENTITY_ONLY, finals: [0, 0] }), ["close 2", "close 1"]);
+});

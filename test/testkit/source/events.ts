@@ -82,6 +82,7 @@ const FIELDS: Readonly<Record<string, readonly [Clause, (value: unknown) => bool
 	netns: ["eventShape", orNull(isOffset)],
 	process: ["eventShape", orNull(isProcess)],
 	bases: ["eventShape", orNull((value) => Array.isArray(value) && value.length === 2 && value.every(isOffset))],
+	library: ["eventShape", isText],
 	isFinal: ["eventShape", oneOf(true)],
 	lowerRange: ["eventShape", (value) => Array.isArray(value) && value.length === 2 && value.every(isOffset)],
 	bytes: ["eventShape", orNull(isOffset)],

@@ -1,0 +1,3 @@
+module polytap.test/gotls
+
+go 1.17
