@@ -234,7 +234,9 @@ export class Engine implements ConnectionContext {
 			this.totals.connectionsOpened++;
 			if (this.options.joinsLayers) {
 				connection.ends = endsOf(event);
-				if (event.layer === "transport") this.#carriers.set(connection.ends, connection);
+				// one with sequence numbers is the wire itself
+				const isWire = event.bases !== null || !this.#carriers.has(connection.ends);
+				if (event.layer === "transport" && isWire) this.#carriers.set(connection.ends, connection);
 			}
 			this.stage?.opened(connection.facts, source.name);
 		}

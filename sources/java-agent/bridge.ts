@@ -119,8 +119,9 @@ export class Bridge {
 		return Date.now() * 1000;
 	}
 
-	capture(): { semantics: boolean } {
-		return { semantics: this.options.semantics };
+	capture(): { semantics: boolean; plain: boolean } {
+		const { semantics, plain } = this.options;
+		return { semantics, plain };
 	}
 
 	/** The JVM of a session that said who it is, or why it is refused. */

@@ -39,6 +39,10 @@ export const javaOptions = z
 			.describe(
 				"User ids, besides polytap's own and root, whose JVMs may connect to the Unix socket. Where there are any, its folder lets others pass (0711) and the kernel's word decides.",
 			),
+		plain: z
+			.boolean()
+			.default(false)
+			.describe("Agents also send the bytes of connections without TLS: for hosts without eBPF."),
 		semantics: z
 			.boolean()
 			.default(true)

@@ -94,7 +94,9 @@ export const initializeResult = z.object({
 	maxChunkBytes: count.describe("payload of one row"),
 	maxRows: count.describe("rows of one message"),
 	creditBytes: count.describe("what may be sent at once: payload, and 64 for each row"),
-	capture: z.object({ semantics: z.boolean() }).describe("`semantics`: what only the runtime knows is wanted, too"),
+	capture: z
+		.object({ semantics: z.boolean(), plain: z.boolean() })
+		.describe("wanted beside plaintext of TLS: what only the runtime knows; connections without TLS"),
 });
 
 export const openParams = z.object({

@@ -1,5 +1,5 @@
 /** polytap is away, killed, started again, of another version, or never reads: the application does not notice. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -73,9 +73,9 @@ class Stand {
 
 const WELCOME = { protocol: "1", maxRows: 64, creditBytes: 1 << 30, capture: { semantics: true } };
 
-async function steady(scope: Scope, listen: string, ms: number): Promise<Program> {
+async function steady(scope: Scope, listen: string, ms: number, stopFile = "/nowhere/stop"): Promise<Program> {
 	const programs = await JavaPrograms.compile(scope, ["Https.java", "Steady.java"]);
-	const program = programs.start(jdk!, listen, ["Steady", programs.keyStore, String(ms)]);
+	const program = programs.start(jdk!, listen, ["Steady", programs.keyStore, String(ms), stopFile]);
 	scope.defer(() => program.stop("SIGKILL"));
 	await program.until(() => program.stdout.includes("port "), RUN_MS);
 	return program;
@@ -95,12 +95,15 @@ live("killed in the middle and started again: what it saw is whole, connections 
 		const folder = await scope.folder();
 		const path = join(folder, "kept.sock");
 		const first = await startJavaCapture(scope, { jvm: { listen: path } });
-		const program = await steady(scope, `unix:${path}`, 9_000);
+		const stopFile = join(folder, "stop");
+		const program = await steady(scope, `unix:${path}`, 60_000, stopFile);
 		await pause(1_500);
 		await first.polytap.program.stop("SIGKILL");
 		const second = await startJavaCapture(scope, { jvm: { listen: path } });
-		const good = await goodOf(program);
-		t.true(good > 20);
+		// the agent comes back after three seconds at the most
+		await pause(5_000);
+		await writeFile(stopFile, "");
+		t.true((await goodOf(program)) > 20);
 		const { exchanges, totals } = await second.stop();
 		const whole = exchanges.filter(({ kind, request, response }) => kind === "exchange" && request && response);
 		t.true(whole.length > 5, `${whole.length} exchanges after the restart`);

@@ -111,6 +111,36 @@ for (const jdk of findJdks().filter(({ version }) => version >= 21))
 		}),
 	);
 
+for (const jdk of findJdks())
+	live(`JDK ${jdk.version}: without TLS where that is asked for, and TLS beside it once only`, (t) =>
+		withScope(async (scope) => {
+			const programs = await JavaPrograms.compile(scope, ["Https.java", "PlainHttp.java"]);
+			const capture = await startJavaCapture(scope, { jvm: { plain: true } });
+			const plain = saidBy(await programs.run(jdk, capture.listen, ["PlainHttp", "10"], ["-Dplain=true"]));
+			const tls = saidBy(await programs.run(jdk, capture.listen, ["Https", "together", programs.keyStore, "3"]));
+			const { exchanges, totals } = await capture.stop();
+			t.is(plain.length, 20);
+			t.is(exchanges.length, 26);
+			checkAll(
+				t,
+				tls,
+				exchanges.filter(({ annotations }) => "tls.protocol.version" in annotations),
+				"http/1.1",
+			);
+			const bare = exchanges.filter(({ annotations }) => !("tls.protocol.version" in annotations));
+			for (const each of plain) {
+				const [exchange, more] = bare.filter(({ request }) => request?.attributes["url.path"] === each.path);
+				t.is(more, undefined);
+				t.is(exchange?.response?.attributes["http.response.status_code"], each.status);
+				t.is(bodySha256(exchange?.request ?? null), each.sent);
+				t.is(bodySha256(exchange?.response ?? null), each.got);
+				t.deepEqual(exchange?.observedBy.map(({ vantage }) => vantage).sort(), ["client", "server"]);
+			}
+			t.like(totals.sources.jvm?.counters, { agent_hook_errors: 0, agent_dropped_events: 0, refused_params: 0 });
+			t.is(totals.bytes.seen, totals.bytes.captured);
+		}),
+	);
+
 /** Echoes with the status that the path asks for. */
 async function startHttp2(scope: Scope, programs: JavaPrograms, ports: Set<number>): Promise<number> {
 	const server = createSecureServer({ pfx: await readFile(programs.keyStore), passphrase: "changeit" });

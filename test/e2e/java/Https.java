@@ -32,6 +32,9 @@ import javax.net.ssl.SSLContext;
  *   java Https together KEYSTORE COUNT               the server and all clients that it can serve, in one JVM
  */
 public final class Https {
+	/** For a server that another program started without TLS. */
+	private static final String SCHEME = Boolean.getBoolean("plain") ? "http" : "https";
+
 	private static final int[] SIZES = {0, 1, 200, 16_384, 16_385, 100_000, 1_500_000};
 
 	public static void main(String[] arguments) throws Exception {
@@ -71,13 +74,13 @@ public final class Https {
 	}
 
 	/** Virtual threads are there since Java 21. */
-	private static ExecutorService workers() throws Exception {
+	static ExecutorService workers() throws Exception {
 		return Boolean.getBoolean("virtual")
 				? (ExecutorService) Executors.class.getMethod("newVirtualThreadPerTaskExecutor").invoke(null)
 				: Executors.newFixedThreadPool(4);
 	}
 
-	private static final class Echo implements HttpHandler {
+	static final class Echo implements HttpHandler {
 		@Override
 		public void handle(HttpExchange exchange) throws java.io.IOException {
 			byte[] body = exchange.getRequestBody().readAllBytes();
@@ -103,7 +106,7 @@ public final class Https {
 			byte[] body = body(i);
 			String path = path(kind, i);
 			HttpRequest request =
-					HttpRequest.newBuilder(URI.create("https://localhost:" + port + path))
+					HttpRequest.newBuilder(URI.create(SCHEME + "://localhost:" + port + path))
 							.POST(HttpRequest.BodyPublishers.ofByteArray(body))
 							.build();
 			all.add(
@@ -121,7 +124,7 @@ public final class Https {
 	private static void urlConnection(int port, int i) throws Exception {
 		byte[] body = body(i);
 		String path = path("urlconnection", i);
-		HttpURLConnection connection = (HttpURLConnection) new URL("https://localhost:" + port + path).openConnection();
+		HttpURLConnection connection = (HttpURLConnection) new URL(SCHEME + "://localhost:" + port + path).openConnection();
 		connection.setRequestMethod("POST");
 		connection.setDoOutput(true);
 		connection.setFixedLengthStreamingMode(body.length);

@@ -3,14 +3,15 @@ import java.io.InputStream;
 import java.net.HttpURLConnection;
 import java.net.URL;
 
-/** java Steady KEYSTORE MILLISECONDS: a request every 10 ms, server and client in one JVM. Prints what went wrong, and how many. */
+/** java Steady KEYSTORE MILLISECONDS [FILE]: until then, or until the file is there: a request every 10 ms, server and client in one JVM. Prints what went wrong, and how many. */
 public final class Steady {
 	public static void main(String[] arguments) throws Exception {
 		HttpsServer server = Https.serve(arguments[0]);
 		long end = System.nanoTime() + Long.parseLong(arguments[1]) * 1_000_000;
 		System.out.println("port " + server.getAddress().getPort());
+		java.io.File stop = new java.io.File(arguments.length > 2 ? arguments[2] : "/nowhere/stop");
 		int good = 0;
-		for (int i = 0; System.nanoTime() < end; i++) {
+		for (int i = 0; System.nanoTime() < end && !stop.exists(); i++) {
 			byte[] body = ("body of request " + i).getBytes();
 			HttpURLConnection connection =
 					(HttpURLConnection) new URL("https://localhost:" + server.getAddress().getPort() + "/steady/" + i).openConnection();

@@ -160,7 +160,7 @@ export interface JavaCapture {
 /** polytap with the bridge, and more sources where a test wants them. */
 export async function startJavaCapture(
 	scope: Scope,
-	options: { readonly jvm?: { readonly listen?: string }; readonly sources?: object } = {},
+	options: { readonly jvm?: { readonly listen?: string; readonly plain?: boolean }; readonly sources?: object } = {},
 ): Promise<JavaCapture> {
 	const folder = await scope.folder();
 	const path = options.jvm?.listen ?? join(folder, "java.sock");

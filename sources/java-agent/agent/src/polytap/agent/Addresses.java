@@ -2,6 +2,7 @@ package polytap.agent;
 
 import java.io.FileDescriptor;
 import java.lang.reflect.Field;
+import java.lang.reflect.Method;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
@@ -18,6 +19,10 @@ final class Addresses {
 	private static final Field DELEGATE = field("java.net.DelegatingSocketImpl", "delegate");
 	private static final Field SELF = field("sun.security.ssl.BaseSSLSocketImpl", "self");
 
+	private static final Field REMOTE = field(SocketImpl.class, "address");
+	private static final Field PORT = field(SocketImpl.class, "port");
+	private static final Method LOCAL = localAddress();
+
 	private Addresses() {}
 
 	/** False where it is not connected, or no IP connection. */
@@ -29,6 +34,17 @@ final class Addresses {
 		InetSocketAddress to = (InetSocketAddress) remote;
 		conn.fd = fd;
 		return bind(conn, from.getAddress(), from.getPort(), to.getAddress(), to.getPort());
+	}
+
+	/** Of a blocking socket's inside. */
+	static boolean bindImpl(Conn conn, Object impl) throws Exception {
+		Object descriptor = DESCRIPTOR == null ? null : DESCRIPTOR.get(impl);
+		if (descriptor == null || NUMBER == null || LOCAL == null || REMOTE == null || PORT == null) return false;
+		conn.fd = NUMBER.getInt(descriptor);
+		Object local = LOCAL.invoke(null, descriptor);
+		if (!(local instanceof InetSocketAddress)) return false;
+		InetSocketAddress from = (InetSocketAddress) local;
+		return bind(conn, from.getAddress(), from.getPort(), (InetAddress) REMOTE.get(impl), PORT.getInt(impl));
 	}
 
 	static boolean bind(Conn conn, SSLSocket socket) {
@@ -56,6 +72,20 @@ final class Addresses {
 		conn.remotePort = remotePort;
 		conn.remoteAddress = remote.getHostAddress();
 		return true;
+	}
+
+	private static Method localAddress() {
+		Class<?> net = Tap.find("sun.nio.ch.Net");
+		try {
+			Method method = net == null ? null : net.getDeclaredMethod("localAddress", FileDescriptor.class);
+			if (method != null) method.setAccessible(true);
+			return method;
+		} catch (NoSuchMethodException missing) {
+			return null;
+		} catch (Throwable problem) {
+			Tap.failed("method localAddress", problem);
+			return null;
+		}
 	}
 
 	private static Field field(String className, String name) {

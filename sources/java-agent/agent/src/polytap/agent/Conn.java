@@ -28,7 +28,10 @@ final class Conn {
 	volatile int remotePort;
 	/** JSON of the TLS facts, when the first application data is there. */
 	volatile String tls;
+	/** No TLS: the bytes are those of the wire. */
 	volatile boolean isPlain;
+	/** Its bytes are not wanted. */
+	volatile boolean skips;
 	volatile boolean isTold;
 	volatile boolean isClosed;
 	/** Counts bytes of the socket below, where that is one of its own. */

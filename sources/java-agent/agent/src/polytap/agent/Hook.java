@@ -10,6 +10,8 @@ final class Hook {
 	static final int AROUND = 2;
 	/** Both, and the exit is called where the method throws, too. {@code this} and the first argument are passed. */
 	static final int SCOPE = 3;
+	/** The entry is given the int field behind {@code this} and the arguments, the exit the number that is returned. */
+	static final int TRANSFER = 4;
 
 	final int kind;
 	final String method;
@@ -40,6 +42,10 @@ final class Hook {
 
 	static Hook exit(String method, String descriptor, String target, String field, int arguments) {
 		return new Hook(EXIT, method, descriptor, target, field, arguments);
+	}
+
+	static Hook transfer(String method, String descriptor, String target, String field) {
+		return new Hook(TRANSFER, method, descriptor, target, field, 0);
 	}
 
 	static Hook scope(String method, String descriptor, String target) {

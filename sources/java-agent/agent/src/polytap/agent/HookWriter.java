@@ -35,7 +35,12 @@ final class HookWriter extends LocalVariablesSorter {
 	public void visitCode() {
 		super.visitCode();
 		if (hook.kind == Hook.EXIT) saveArguments();
-		else if (hook.kind == Hook.ENTRY) callAtEntry();
+		else if (hook.kind == Hook.ENTRY) callAtEntry(hook.target, Type.VOID_TYPE);
+		else if (hook.kind == Hook.TRANSFER) {
+			callAtEntry("enter" + hook.target, OBJECT);
+			entered = newLocal(OBJECT);
+			mv.visitVarInsn(Opcodes.ASTORE, entered);
+		}
 		else if (hook.kind == Hook.SCOPE) {
 			loadThis();
 			mv.visitVarInsn(Opcodes.ALOAD, 1);
@@ -62,6 +67,12 @@ final class HookWriter extends LocalVariablesSorter {
 				tap("exit" + hook.target, "(Ljava/lang/Object;Ljava/lang/Object;Ljava/lang/Object;)V");
 			} else if (hook.kind == Hook.EXIT) callAtExit(opcode);
 			else if (hook.kind == Hook.SCOPE) endScope();
+			else if (hook.kind == Hook.TRANSFER) {
+				mv.visitInsn(opcode == Opcodes.LRETURN ? Opcodes.DUP2 : Opcodes.DUP);
+				if (opcode == Opcodes.IRETURN) mv.visitInsn(Opcodes.I2L);
+				mv.visitVarInsn(Opcodes.ALOAD, entered);
+				tap("exit" + hook.target, "(JLjava/lang/Object;)V");
+			}
 		}
 		super.visitInsn(opcode);
 	}
@@ -140,10 +151,10 @@ final class HookWriter extends LocalVariablesSorter {
 		tap(hook.target, descriptor.append(")V").toString());
 	}
 
-	private void callAtEntry() {
+	private void callAtEntry(String target, Type result) {
 		loadThis();
 		if (hook.field == null) {
-			tap(hook.target, "(Ljava/lang/Object;)V");
+			tap(target, "(Ljava/lang/Object;)V");
 			return;
 		}
 		if ("I".equals(fields.get(hook.field))) {
@@ -154,7 +165,7 @@ final class HookWriter extends LocalVariablesSorter {
 		Type[] all = new Type[arguments.length + 1];
 		all[0] = Type.INT_TYPE;
 		System.arraycopy(arguments, 0, all, 1, arguments.length);
-		tap(hook.target, describe(Type.VOID_TYPE, OBJECT, all));
+		tap(target, describe(result, OBJECT, all));
 	}
 
 	private String fieldType(String name) {

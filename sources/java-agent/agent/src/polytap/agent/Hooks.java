@@ -43,8 +43,11 @@ final class Hooks implements ClassFileTransformer {
 				"nio.channel",
 				"sun/nio/ch/SocketChannelImpl",
 				new Hook[] {
-					Hook.entry("write", "(" + BUFFER + ")I", "channelWrite", "fdVal"),
-					Hook.entry("write", "(" + BUFFERS + "II)J", "channelWrite", "fdVal"),
+					Hook.transfer("write", "(" + BUFFER + ")I", "ChannelWrite", "fdVal"),
+					Hook.transfer("write", "(" + BUFFERS + "II)J", "ChannelWrite", "fdVal"),
+					Hook.transfer("read", "(" + BUFFER + ")I", "ChannelRead", "fdVal"),
+					Hook.transfer("read", "(" + BUFFERS + "II)J", "ChannelRead", "fdVal"),
+					Hook.entry("connect", "(Ljava/net/SocketAddress;)Z", "connecting", null),
 					Hook.entry("implCloseSelectableChannel", "()V", "channelClosed", null),
 					Hook.entry("kill", "()V", "channelClosed", null),
 				});
@@ -61,7 +64,10 @@ final class Hooks implements ClassFileTransformer {
 				"nio.socket",
 				"sun/nio/ch/NioSocketImpl",
 				new Hook[] {
-					Hook.exit("read", "([BII)I", "nioRead", "", 0), Hook.exit("implWrite", "([BII)I", "nioWrite", "", 0),
+					Hook.exit("read", "([BII)I", "nioRead", "", 2),
+					Hook.exit("implWrite", "([BII)I", "nioWrite", "", 2),
+					Hook.entry("connect", "(Ljava/net/SocketAddress;I)V", "connecting", null),
+					Hook.entry("close", "()V", "nioClosed", null),
 				});
 		addDatabases();
 	}

@@ -110,6 +110,8 @@ final class Link extends Thread {
 		}
 		Object capture = welcome.get("capture");
 		Semantics.wanted = capture instanceof Map && Boolean.TRUE.equals(((Map<?, ?>) capture).get("semantics"));
+		Plain.wanted = capture instanceof Map && Boolean.TRUE.equals(((Map<?, ?>) capture).get("plain"));
+		Plain.mayBeWanted = Plain.wanted;
 		writer = new Writer(opened, welcome, credit);
 		if (Tap.mode == Tap.OFF && !isStopped) Tap.mode = Tap.COUNT;
 		// what was queued for the session before is in the positions that are told now
@@ -162,6 +164,7 @@ final class Link extends Thread {
 		Tap.CHANNELS.expunge(null);
 		Tap.COUNTS.expunge(null);
 		Jdbc.expunge();
+		Plain.expunge(GONE);
 	}
 
 	private static final WeakMap.Gone<Conn> GONE =

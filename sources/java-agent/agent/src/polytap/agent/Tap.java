@@ -184,7 +184,7 @@ public final class Tap {
 	private static void moved(Conn conn, int dir, Call call, int n, long cipherEnd, Object engine) {
 		hookCalls.incrementAndGet();
 		boolean copies = mode == ON;
-		if (copies && !conn.isTold) tell(conn, TlsFacts.of(engine));
+		if (copies && !conn.isTold) tell(conn, conn.isPlain ? null : TlsFacts.of(engine));
 		int left = n;
 		int piece = -1;
 		int at = 0;
@@ -322,22 +322,100 @@ public final class Tap {
 		return 0;
 	}
 
-	public static void channelWrite(Object channel, int fd, ByteBuffer buffer) {
-		if (mode == OFF || PENDING.isEmpty() || buffer == null || channel == ownChannel) return;
+	public static Object enterChannelWrite(Object channel, int fd, ByteBuffer buffer) {
+		if (mode == OFF || channel == ownChannel || buffer == null) return null;
 		try {
-			match(channel, fd, buffer);
+			if (!PENDING.isEmpty()) match(channel, fd, buffer);
+			return Plain.wanted ? plainCall(channel, fd, new ByteBuffer[] {buffer}, 0, 1) : null;
 		} catch (Throwable problem) {
 			failed("channel write", problem);
+			return null;
 		}
 	}
 
-	public static void channelWrite(Object channel, int fd, ByteBuffer[] buffers, int offset, int length) {
-		if (mode == OFF || PENDING.isEmpty() || buffers == null || channel == ownChannel) return;
+	public static Object enterChannelWrite(Object channel, int fd, ByteBuffer[] buffers, int offset, int length) {
+		if (mode == OFF || channel == ownChannel || buffers == null) return null;
 		try {
-			for (int i = 0; i < length && i < 4; i++) if (buffers[offset + i] != null) match(channel, fd, buffers[offset + i]);
+			if (!PENDING.isEmpty())
+				for (int i = 0; i < length && i < 4; i++)
+					if (buffers[offset + i] != null) match(channel, fd, buffers[offset + i]);
+			return Plain.wanted ? plainCall(channel, fd, buffers, offset, length) : null;
 		} catch (Throwable problem) {
 			failed("channel write", problem);
+			return null;
 		}
+	}
+
+	public static Object enterChannelRead(Object channel, int fd, ByteBuffer buffer) {
+		if (mode == OFF || !Plain.wanted || channel == ownChannel || buffer == null) return null;
+		return enterChannelRead(channel, fd, new ByteBuffer[] {buffer}, 0, 1);
+	}
+
+	public static Object enterChannelRead(Object channel, int fd, ByteBuffer[] buffers, int offset, int length) {
+		if (mode == OFF || !Plain.wanted || channel == ownChannel || buffers == null) return null;
+		try {
+			return plainCall(channel, fd, buffers, offset, length);
+		} catch (Throwable problem) {
+			failed("channel read", problem);
+			return null;
+		}
+	}
+
+	private static Call plainCall(Object channel, int fd, ByteBuffer[] buffers, int offset, int length) throws Exception {
+		Conn conn = Plain.of(channel, fd);
+		return conn == null ? null : new Call(conn, buffers, offset, length, null);
+	}
+
+	public static void exitChannelWrite(long n, Object entered) {
+		if (n > 0 && entered != null) plainMoved(Conn.OUT, (Call) entered, (int) n);
+	}
+
+	public static void exitChannelRead(long n, Object entered) {
+		if (n > 0 && entered != null) plainMoved(Conn.IN, (Call) entered, (int) n);
+	}
+
+	private static void plainMoved(int dir, Call call, int n) {
+		try {
+			Conn conn = call.conn;
+			if (!conn.isTold && call.starts.length > 0) {
+				ByteBuffer first = call.app[call.offset];
+				if (first != null && Plain.isTls(first, call.starts[0], first.position())) {
+					conn.skips = true;
+					return;
+				}
+			}
+			moved(conn, dir, call, n, -1, null);
+		} catch (Throwable problem) {
+			failed("plain", problem);
+		}
+	}
+
+	/** A blocking socket or a channel begins to connect: its end is the client's. */
+	public static void connecting(Object channelOrImpl) {
+		try {
+			Plain.connecting(channelOrImpl);
+		} catch (Throwable problem) {
+			failed("connect", problem);
+		}
+	}
+
+	public static void nioClosed(Object impl) {
+		if (mode == OFF || !Plain.wanted) return;
+		try {
+			Plain.closed(impl);
+		} catch (Throwable problem) {
+			failed("close", problem);
+		}
+	}
+
+	/** Without TLS what passes a blocking socket is what is wanted. */
+	private static void plainNio(int dir, int n, Object impl, byte[] bytes, int offset) throws Exception {
+		Conn conn = Plain.of(impl, -1);
+		if (conn == null) return;
+		ByteBuffer view = ByteBuffer.wrap(bytes, offset, n);
+		Call call = new Call(conn, new ByteBuffer[] {view}, 0, 1, null);
+		((Buffer) view).position(offset + n);
+		plainMoved(dir, call, n);
 	}
 
 	private static void match(Object channel, int fd, ByteBuffer buffer) throws Exception {
@@ -359,6 +437,7 @@ public final class Tap {
 		try {
 			Conn conn = CHANNELS.remove(channel);
 			if (conn != null) closed(conn, "fin");
+			if (Plain.wanted) Plain.closed(channel);
 		} catch (Throwable problem) {
 			failed("channel close", problem);
 		}
@@ -429,21 +508,23 @@ public final class Tap {
 	}
 
 	/** Bytes through a blocking socket: ciphertext, where TLS lies above. */
-	public static void nioWrite(int n, Object impl) {
+	public static void nioWrite(int n, Object impl, byte[] bytes, int offset) {
 		if (mode == OFF || n <= 0) return;
 		try {
 			Conn.Count count = countOf(impl);
 			if (count != null) count.out += n;
+			if (Plain.wanted) plainNio(Conn.OUT, n, impl, bytes, offset);
 		} catch (Throwable problem) {
 			failed("count", problem);
 		}
 	}
 
-	public static void nioRead(int n, Object impl) {
+	public static void nioRead(int n, Object impl, byte[] bytes, int offset) {
 		if (mode == OFF || n <= 0) return;
 		try {
 			Conn.Count count = countOf(impl);
 			if (count != null) count.in += n;
+			if (Plain.wanted) plainNio(Conn.IN, n, impl, bytes, offset);
 		} catch (Throwable problem) {
 			failed("count", problem);
 		}
@@ -509,7 +590,7 @@ public final class Tap {
 	static void preload() {
 		String[] names = {
 			"WeakMap", "WeakMap$Key", "WeakMap$Probe", "Conn", "Conn$Count", "Event", "Outbox", "Tap$Call", "TlsFacts",
-			"Addresses", "Scope", "Json", "Link", "Jdbc", "Jdbc$Lease", "Semantics"
+			"Addresses", "Scope", "Json", "Link", "Jdbc", "Jdbc$Lease", "Semantics", "Plain"
 		};
 		for (String name : names) {
 			try {
