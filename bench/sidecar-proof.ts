@@ -1,5 +1,5 @@
 /**
- * `node dist/bench/sidecar-proof.js [exchanges]`: the sidecar before nginx and PostgreSQL, plain and with its TLS opened, and
+ * `node dist/bench/sidecar-proof.js [exchanges [proof]]`: the sidecar before nginx and PostgreSQL, plain and with its TLS opened, and
  * HTTP/2 with ALPN: each body that was recorded is compared by SHA-256 with what client and server know of it.
  */
 import { createHash } from "node:crypto";
@@ -151,7 +151,7 @@ async function postgresql(scope: Scope, withTls: boolean): Promise<void> {
 		await runProgram("chown", ["postgres", key, cert], 5_000);
 		await cluster.ask("alter system set ssl = on");
 		await cluster.ask("select pg_reload_conf()");
-		await pause(500);
+		for (let looks = 0; looks < 100 && (await cluster.ask("show ssl")) !== "on"; looks++) await pause(100);
 	}
 	const folder = await scope.folder();
 	const tls = { mode: "intercept", ca_folder: join(folder, "ca"), upstream_verify: false };
@@ -181,11 +181,12 @@ async function postgresql(scope: Scope, withTls: boolean): Promise<void> {
 	}
 }
 
-for (const proof of [
-	plainNginx,
-	tlsNginx,
+const proofs: Readonly<Record<string, (scope: Scope) => Promise<void>>> = {
+	nginx: plainNginx,
+	"nginx-tls": tlsNginx,
 	http2,
-	(scope: Scope) => postgresql(scope, false),
-	(scope: Scope) => postgresql(scope, true),
-])
-	await withScope(proof);
+	postgresql: (scope) => postgresql(scope, false),
+	"postgresql-tls": (scope) => postgresql(scope, true),
+};
+const only = process.argv[3];
+for (const [name, proof] of Object.entries(proofs)) if (only === undefined || only === name) await withScope(proof);

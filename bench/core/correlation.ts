@@ -1,5 +1,5 @@
 /**
- * What correlation costs for one exchange, engine included: `node dist/bench/core/correlation.js`. Processor time, garbage
+ * What correlation costs for one exchange, engine included: `node dist/bench/core/correlation.js [rounds]`. Processor time, garbage
  * collection included, in interleaved rounds; `off` is the engine as it is without any other source.
  */
 import { Correlation } from "../../core/correlation/correlation.js";
@@ -9,7 +9,7 @@ import { type BytesEvent, type Exchange, MessageHead, type OpenEvent, type Parse
 
 const CONNECTIONS = 32;
 const BATCH = 256;
-const ROUNDS = 7;
+const ROUNDS = Number(process.argv[2] ?? 7);
 const EXCHANGES = 200_000;
 const REQUEST_BYTES = 41;
 const RESPONSE_BYTES = 241;

@@ -245,7 +245,7 @@ needing("openssl")("PostgreSQL: the switch to TLS is followed, statements are ca
 		await runProgram("chown", ["postgres", join(data, "server.key"), join(data, "server.crt")], 5_000);
 		await cluster.ask("alter system set ssl = on");
 		await cluster.ask("select pg_reload_conf()");
-		await pause(500);
+		for (let looks = 0; looks < 100 && (await cluster.ask("show ssl")) !== "on"; looks++) await pause(100);
 		const sidecar = await startSidecar(scope, {
 			source: {
 				upstream: `127.0.0.1:${cluster.port}`,
