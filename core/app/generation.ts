@@ -27,7 +27,7 @@ export interface GenerationEvents {
 const START_MS = 20_000;
 const CHECKS_PER_TIMEOUT = 8;
 /** Enough for the cap on connections; small semi-spaces keep the resident memory low. */
-const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 1_024, maxYoungGenerationSizeMb: 24 };
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 1_024, maxYoungGenerationSizeMb: 12 };
 
 const GONE: Notice = {
 	code: "RELOAD_FAILED",

@@ -1,5 +1,6 @@
 /** What polytap says about itself, on stderr: lines for people, or JSON. Data never goes here, and nothing else does. */
-import { pino } from "pino";
+import { createRequire } from "node:module";
+import type { pino as Pino } from "pino";
 import type { LogOptions } from "../config/schema.js";
 import type { NoticeBoard } from "./diagnostics.js";
 import { formatNotice, type Notice, say } from "./notice.js";
@@ -33,6 +34,7 @@ function textLog({ level }: LogOptions, write: (text: string) => void): Log {
 }
 
 function jsonLog({ level }: LogOptions, write: (text: string) => void): Log {
+	const { pino }: { readonly pino: typeof Pino } = createRequire(import.meta.url)("pino");
 	const logger = pino(
 		{
 			level,

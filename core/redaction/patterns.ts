@@ -2,7 +2,8 @@
  * Regular expressions of rules. They run in RE2's way, in time linear in the text: neither a user's pattern nor hostile
  * traffic can make them hang.
  */
-import { RE2JS } from "re2js";
+import { createRequire } from "node:module";
+import type { RE2JS } from "re2js";
 import { addRange, type Range } from "./ranges.js";
 
 /** What is longer than this is not searched but removed. */
@@ -13,6 +14,17 @@ export const MAX_SEARCHED_CHARS = 1 << 20;
  */
 const MAX_READ_AGAIN_CHARS = 1 << 25;
 
+let library: typeof RE2JS | null = null;
+
+/** Most configs have no pattern, and then no thread needs the quarter of a megabyte of source. */
+function compile(pattern: string): RE2JS {
+	if (library === null) {
+		const loaded: { readonly RE2JS: typeof RE2JS } = createRequire(import.meta.url)("re2js");
+		library = loaded.RE2JS;
+	}
+	return library.compile(pattern);
+}
+
 interface Pattern {
 	readonly regex: RE2JS;
 	/** No repetition without end in it: a search never reads far beyond its match. */
@@ -22,7 +34,7 @@ interface Pattern {
 /** What is wrong with a pattern, or null. */
 export function patternProblem(text: string): string | null {
 	try {
-		if (RE2JS.compile(text).test("")) return "this pattern matches the empty text, so it would match everywhere";
+		if (compile(text).test("")) return "this pattern matches the empty text, so it would match everywhere";
 		return null;
 	} catch (error) {
 		return `not a regular expression in RE2 syntax: ${error instanceof Error ? error.message : String(error)}`;
@@ -36,7 +48,7 @@ export class Patterns {
 
 	constructor(sources: readonly string[]) {
 		this.count = sources.length;
-		this.#all = sources.map((source) => ({ regex: RE2JS.compile(source), isBounded: !/[*+]|,\}/.test(source) }));
+		this.#all = sources.map((source) => ({ regex: compile(source), isBounded: !/[*+]|,\}/.test(source) }));
 	}
 
 	/** Called once for each exchange. */

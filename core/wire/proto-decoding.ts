@@ -1,6 +1,7 @@
 /** Entries of exchange.proto back into exchange records, by protobufjs and its descriptor. */
+import { createRequire } from "node:module";
 import { crc32 } from "node:zlib";
-import protobuf from "protobufjs";
+import type protobuf from "protobufjs";
 import type {
 	Attributes,
 	AttributeValue,
@@ -17,17 +18,28 @@ import { DESCRIPTOR, WORDS } from "./exchange-proto.js";
 import type * as shape from "./proto-shapes.js";
 import { formatTime } from "./time.js";
 
-const ENTRY = protobuf.Root.fromJSON(JSON.parse(DESCRIPTOR)).lookupType("polytap.v1.Entry");
 const PLAIN = { longs: Number };
 /** Tag and value of the checksum, which comes last. */
 const CHECKSUM_BYTES = 5;
+
+let entryType: protobuf.Type | null = null;
+
+/** Whoever writes only never needs the library, which is a third of a megabyte of source in each thread. */
+function typeOfEntry(): protobuf.Type {
+	if (entryType === null) {
+		const library: typeof protobuf = createRequire(import.meta.url)("protobufjs");
+		entryType = library.Root.fromJSON(JSON.parse(DESCRIPTOR)).lookupType("polytap.v1.Entry");
+	}
+	return entryType;
+}
 
 /**
  * One entry, without the length before it. Null: a header, or a kind of entry that is newer than this. Throws where the bytes
  * are not an entry, do not have their checksum, or say what this version has no word for.
  */
 export function decodeEntry(bytes: Uint8Array): Exchange | null {
-	const entry: shape.Entry = ENTRY.toObject(ENTRY.decode(bytes), PLAIN);
+	const type = typeOfEntry();
+	const entry: shape.Entry = type.toObject(type.decode(bytes), PLAIN);
 	const { checksum } = entry;
 	if (checksum !== undefined && crc32(bytes.subarray(0, bytes.length - CHECKSUM_BYTES)) !== checksum)
 		throw new Error("the checksum does not fit");

@@ -9,7 +9,7 @@ import { RateLimitedBoard } from "../diagnostics.js";
 import { type Format, stdoutSink } from "../formats.js";
 import { Liveness } from "../liveness.js";
 import { type Log, makeLog } from "../log.js";
-import { MetricsServer } from "../metrics-server.js";
+import type { MetricsServer } from "../metrics-server.js";
 import { exitCodeOf, type Notice, noticeOf } from "../notice.js";
 import { type ManagerState, notifyManager, watchdogMs } from "../notify.js";
 import { type PluginModules, Plugins } from "../plugins.js";
@@ -88,7 +88,9 @@ async function openMetrics(
 	log: Log,
 ): Promise<MetricsServer | null> {
 	if (metrics === undefined) return null;
-	const server = await MetricsServer.open(metrics, {
+	// only who asks for it loads the library behind it
+	const { MetricsServer: Endpoint } = await import("../metrics-server.js");
+	const server = await Endpoint.open(metrics, {
 		totals: () => supervisor.totals(),
 		health: () => supervisor.health(),
 		isAlive: () => liveness.isAlive,
