@@ -1,12 +1,17 @@
 /*
  * Open-loop HTTP/1.1 load: request n is due at start + n / rate, whatever became of the ones before it, and its latency
- * counts from then. One thread, epoll, kept-alive connections, one request at a time on each. Prints one JSON object.
+ * counts from then. One thread, epoll, one request at a time on each connection. Prints one JSON object.
  *
- *   openloop PORT RATE COUNT WARMUP CONNECTIONS SPIN_US PATH [BODY_BYTES TEXT_FILE LOAD]
+ *   openloop ports=8080,8081 path=/small [rate=10000 count=50000 warmup=10000 | seconds=4 warmup_seconds=1]
+ *            [connections=64] [spin_us=0] [body_bytes=100 text=FILE load=100] [close=1] [tolerant=1]
  *
- * The first WARMUP requests are sent and not measured. The last SPIN_US before a request is due are not slept: a sleeper
- * of a virtual machine wakes some 50 us late, a spinner takes the processor from the others. With BODY_BYTES each request is a POST to PATH + id, with the body
- * that test/e2e/support/body.ts makes from the id; LOAD is the first three digits of every id.
+ * ports: connections go round over them. With rate the first `warmup` of `count` requests are sent and not measured.
+ * Without it the loop is closed: each connection asks again at once, for `seconds` after `warmup_seconds`, and latency
+ * counts from sending. The last spin_us before a request is due are not slept: a sleeper of a virtual machine wakes some
+ * 50 us late, a spinner takes the processor from the others. With body_bytes each request is a POST to path + id, with the
+ * body that test/e2e/support/body.ts makes from the id; load is the first three digits of every id. close: a new
+ * connection for each request. tolerant: a request whose connection breaks or cannot be opened counts as failed, and the
+ * load goes on; without it that ends the program.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -28,6 +33,7 @@
 #include <unistd.h>
 
 #define MAX_CONNECTIONS 4096
+#define MAX_PORTS 256
 #define HEAD_BYTES 16384
 #define SHIFTS 4093
 /* 64 steps for each power of two: at most 1.6 % wide */
@@ -64,12 +70,16 @@ struct connection {
 static struct connection connections[MAX_CONNECTIONS];
 static int idle[MAX_CONNECTIONS], idle_count;
 static struct histogram from_due, from_sent, lateness;
-static uint64_t done, failed, bad_status, received_bytes, most_waiting;
+static uint64_t done, failed, measured, bad_status, received_bytes, most_waiting;
 static int epoll_fd;
 static const char *path, *load_prefix;
 static const char *text;
 static size_t body_bytes, text_bytes;
 static uint64_t warmup;
+/* of a closed loop: what is sent before this is not measured; 0: by number */
+static int64_t measured_from;
+static int ports[MAX_PORTS], port_count, connection_count;
+static bool is_closing, is_tolerant;
 
 static int64_t now_ns(void)
 {
@@ -132,19 +142,48 @@ static void print_histogram(const char *name, const struct histogram *h)
 	       h->max / 1000.0, h->total ? h->sum / h->total / 1000 : 0);
 }
 
-static void open_connection(struct connection *c, int port)
+/* false where nobody listens and that is tolerated */
+static bool open_connection(struct connection *c)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_in to = { .sin_family = AF_INET };
+	to.sin_port = htons(ports[(c - connections) % port_count]);
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&to, sizeof(to)) < 0)
-		die("connect");
+	if (c->fd < 0)
+		die("socket");
+	if (connect(c->fd, (struct sockaddr *)&to, sizeof(to)) < 0) {
+		if (!is_tolerant)
+			die("connect");
+		close(c->fd);
+		c->fd = -1;
+		return false;
+	}
 	int one = 1;
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	fcntl(c->fd, F_SETFL, O_NONBLOCK);
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
 	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, c->fd, &event) < 0)
 		die("epoll_ctl");
+	return true;
+}
+
+static void close_connection(struct connection *c)
+{
+	close(c->fd);
+	c->fd = -1;
+}
+
+/* its request will not be answered */
+static void fail(struct connection *c, const char *what)
+{
+	if (!is_tolerant)
+		die(what);
+	if (c->fd >= 0)
+		close_connection(c);
+	failed++;
+	done++;
+	c->busy = false;
+	idle[idle_count++] = c - connections;
 }
 
 static void watch(struct connection *c, uint32_t events)
@@ -159,8 +198,10 @@ static void flush(struct connection *c)
 	while (c->out_at < c->out_count) {
 		ssize_t n = writev(c->fd, c->out + c->out_at, c->out_count - c->out_at);
 		if (n < 0) {
-			if (errno != EAGAIN)
-				die("write");
+			if (errno != EAGAIN) {
+				fail(c, "write");
+				return;
+			}
 			watch(c, EPOLLIN | EPOLLOUT);
 			return;
 		}
@@ -185,6 +226,10 @@ static void send_request(struct connection *c, uint64_t number, int64_t due)
 	int n;
 
 	c->busy = true;
+	if (c->fd < 0 && !open_connection(c)) {
+		fail(c, "connect");
+		return;
+	}
 	c->due = due;
 	c->number = number;
 	c->in_len = 0;
@@ -193,11 +238,12 @@ static void send_request(struct connection *c, uint64_t number, int64_t due)
 	c->out_at = 0;
 	c->out_count = 1;
 	if (body_bytes == 0) {
-		n = snprintf(c->head, sizeof(c->head), "GET %s HTTP/1.1\r\nHost: polytap\r\n\r\n", path);
+		n = snprintf(c->head, sizeof(c->head), "GET %s HTTP/1.1\r\nHost: polytap\r\n%s\r\n", path,
+			     is_closing ? "Connection: close\r\n" : "");
 	} else {
 		snprintf(id, sizeof(id), "%s%09llu", load_prefix, (unsigned long long)number);
-		n = snprintf(c->head, sizeof(c->head), "POST %s%s HTTP/1.1\r\nHost: polytap\r\nContent-Length: %zu\r\n\r\n",
-			     path, id, body_bytes);
+		n = snprintf(c->head, sizeof(c->head), "POST %s%s HTTP/1.1\r\nHost: polytap\r\n%sContent-Length: %zu\r\n\r\n", path,
+			     id, is_closing ? "Connection: close\r\n" : "", body_bytes);
 		char *prefix = prefixes[c - connections];
 		snprintf(prefix, 16, "%s:", id);
 		size_t prefix_bytes = body_bytes < 13 ? body_bytes : 13;
@@ -214,13 +260,16 @@ static void send_request(struct connection *c, uint64_t number, int64_t due)
 static void finish(struct connection *c)
 {
 	int64_t now = now_ns();
-	if (c->number >= warmup) {
+	if (measured_from ? c->sent >= measured_from : c->number >= warmup) {
+		measured++;
 		record(&from_due, now - c->due);
 		record(&from_sent, now - c->sent);
 		record(&lateness, c->sent - c->due);
 	}
 	done++;
 	c->busy = false;
+	if (is_closing)
+		close_connection(c);
 	idle[idle_count++] = c - connections;
 }
 
@@ -289,7 +338,13 @@ static void on_readable(struct connection *c)
 		if (n <= 0) {
 			if (n == 0)
 				errno = ECONNRESET;
-			die("read");
+			if (c->busy)
+				fail(c, "read");
+			else if (is_tolerant)
+				close_connection(c);
+			else
+				die("read");
+			return;
 		}
 		received_bytes += n;
 		if (take(c, bytes, n) != (size_t)n) {
@@ -306,72 +361,120 @@ static void on_readable(struct connection *c)
 	}
 }
 
+static const char *argument(int argc, char **argv, const char *name, const char *standard)
+{
+	size_t n = strlen(name);
+
+	for (int i = 1; i < argc; i++)
+		if (strncmp(argv[i], name, n) == 0 && argv[i][n] == '=')
+			return argv[i] + n + 1;
+	return standard;
+}
+
+static void read_ports(const char *list)
+{
+	for (const char *at = list; at && *at && port_count < MAX_PORTS; at = strchr(at, ',')) {
+		if (*at == ',')
+			at++;
+		ports[port_count++] = atoi(at);
+	}
+}
+
+static void read_text(const char *file_name)
+{
+	FILE *file = fopen(file_name, "rb");
+	if (file == NULL)
+		die(file_name);
+	char *bytes = malloc(1 << 21);
+	text_bytes = fread(bytes, 1, 1 << 21, file);
+	fclose(file);
+	text = bytes;
+	if (body_bytes + SHIFTS > text_bytes + 13) {
+		errno = EINVAL;
+		die("text too short");
+	}
+}
+
+/* a few points of the curve, for whoever draws it */
+static void print_curve(const char *name, const struct histogram *h)
+{
+	static const double points[] = { 1, 5, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.75, 99.9, 99.95, 99.99 };
+
+	printf("\"%s\":[", name);
+	for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++)
+		printf("%s[%g,%.2f]", i ? "," : "", points[i], percentile_us(h, points[i]));
+	printf("]");
+}
+
 int main(int argc, char **argv)
 {
-	if (argc != 8 && argc != 11) {
-		fprintf(stderr, "usage: openloop PORT RATE COUNT WARMUP CONNECTIONS SPIN_US PATH [BODY_BYTES TEXT_FILE LOAD]\n");
+	double rate = atof(argument(argc, argv, "rate", "0"));
+	uint64_t count = strtoull(argument(argc, argv, "count", "0"), NULL, 10);
+	int64_t seconds_ns = atof(argument(argc, argv, "seconds", "0")) * 1e9;
+	int64_t warmup_ns = atof(argument(argc, argv, "warmup_seconds", "0")) * 1e9;
+	int64_t spin = atoi(argument(argc, argv, "spin_us", "0")) * 1000LL;
+	bool is_open = rate > 0;
+
+	read_ports(argument(argc, argv, "ports", ""));
+	path = argument(argc, argv, "path", "");
+	warmup = strtoull(argument(argc, argv, "warmup", "0"), NULL, 10);
+	connection_count = atoi(argument(argc, argv, "connections", "64"));
+	body_bytes = strtoull(argument(argc, argv, "body_bytes", "0"), NULL, 10);
+	load_prefix = argument(argc, argv, "load", "000");
+	is_closing = atoi(argument(argc, argv, "close", "0"));
+	is_tolerant = atoi(argument(argc, argv, "tolerant", "0"));
+	if (port_count < 1 || !*path || connection_count < 1 || connection_count > MAX_CONNECTIONS ||
+	    (is_open ? count == 0 : seconds_ns <= 0)) {
+		fprintf(stderr, "usage: openloop ports=PORT,... path=PATH (rate=N count=N | seconds=N) ...: see openloop.c\n");
 		return 2;
 	}
-	int port = atoi(argv[1]);
-	double rate = atof(argv[2]);
-	uint64_t count = strtoull(argv[3], NULL, 10);
-	warmup = strtoull(argv[4], NULL, 10);
-	int connection_count = atoi(argv[5]);
-	int64_t spin = atoi(argv[6]) * 1000LL;
-	path = argv[7];
-	if (connection_count < 1 || connection_count > MAX_CONNECTIONS || rate <= 0)
-		return 2;
-	if (argc == 11) {
-		body_bytes = strtoull(argv[8], NULL, 10);
-		FILE *file = fopen(argv[9], "rb");
-		if (file == NULL)
-			die(argv[9]);
-		char *bytes = malloc(1 << 21);
-		text_bytes = fread(bytes, 1, 1 << 21, file);
-		fclose(file);
-		text = bytes;
-		load_prefix = argv[10];
-		if (body_bytes + SHIFTS > text_bytes + 13) {
-			errno = EINVAL;
-			die("text too short");
-		}
-	}
+	if (body_bytes > 0)
+		read_text(argument(argc, argv, "text", ""));
 	/* the default lets timers be 50 microseconds late */
 	prctl(PR_SET_TIMERSLACK, 1);
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	for (int i = 0; i < connection_count; i++) {
-		open_connection(&connections[i], port);
+		connections[i].fd = -1;
+		if (!is_closing)
+			open_connection(&connections[i]);
 		idle[idle_count++] = i;
 	}
 
-	double step = 1e9 / rate;
+	double step = is_open ? 1e9 / rate : 0;
 	int64_t start = now_ns() + 10000000;
-	int64_t last_due = start + (int64_t)(count * step);
+	int64_t last_due = is_open ? start + (int64_t)(count * step) : start + warmup_ns + seconds_ns;
 	uint64_t next = 0;
-	while (done < count) {
+	if (!is_open)
+		measured_from = start + warmup_ns;
+	while (is_open ? done < count : now_ns() < last_due || done < next) {
 		int64_t now = now_ns();
 		/* everything that is due, as far as there are connections: the rest keeps its due time */
-		while (next < count && idle_count > 0) {
-			int64_t due = start + (int64_t)(next * step);
-			if (due > now)
+		for (int tries = idle_count; tries > 0 && (is_open ? next < count : now < last_due) && idle_count > 0; tries--) {
+			int64_t due = is_open ? start + (int64_t)(next * step) : now_ns();
+			if (is_open && due > now)
 				break;
-			send_request(&connections[idle[--idle_count]], next, due);
-			next++;
+			/* the one that waits longest, so that all are used evenly */
+			int which = idle[0];
+			memmove(idle, idle + 1, --idle_count * sizeof(idle[0]));
+			send_request(&connections[which], next++, due);
 		}
-		if (idle_count == 0 && next < count) {
+		if (is_open && idle_count == 0 && next < count) {
 			int64_t waiting = (int64_t)((now - start) / step) - (int64_t)next;
 			if (waiting > 0 && (uint64_t)waiting > most_waiting)
 				most_waiting = waiting;
 		}
 		if (now > last_due + GIVE_UP_NS) {
-			failed = count - done;
+			failed += (is_open ? count : next) - done;
 			break;
 		}
 		int64_t wait = 100000000;
-		if (next < count && idle_count > 0) {
+		if (is_open && next < count && idle_count > 0) {
 			wait = start + (int64_t)(next * step) - now_ns() - spin;
 			if (wait < 0)
 				wait = 0;
+		} else if (!is_open && idle_count > 0) {
+			/* nobody listens: not a busy loop */
+			wait = 1000000;
 		}
 		struct timespec timeout = { wait / 1000000000, wait % 1000000000 };
 		struct epoll_event events[64];
@@ -380,23 +483,29 @@ int main(int argc, char **argv)
 			die("epoll_pwait2");
 		for (int i = 0; i < n; i++) {
 			struct connection *c = events[i].data.ptr;
+			if (c->fd < 0)
+				continue;
 			if (events[i].events & EPOLLOUT) {
 				watch(c, EPOLLIN);
 				flush(c);
 			}
-			if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+			if (c->fd >= 0 && events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR))
 				on_readable(c);
 		}
 	}
 	double seconds = (now_ns() - start) / 1e9;
-	printf("{\"requests\":%llu,\"failed\":%llu,\"statusErrors\":%llu,\"seconds\":%.3f,\"requestsPerSecond\":%.1f,\"mostWaiting\":%llu,",
-	       (unsigned long long)done, (unsigned long long)failed, (unsigned long long)bad_status, seconds,
-	       done / seconds, (unsigned long long)most_waiting);
+	double measured_seconds = is_open ? seconds : (last_due - measured_from) / 1e9;
+	printf("{\"requests\":%llu,\"measured\":%llu,\"failed\":%llu,\"statusErrors\":%llu,\"seconds\":%.3f,\"requestsPerSecond\":%.1f,\"mostWaiting\":%llu,",
+	       (unsigned long long)done, (unsigned long long)measured, (unsigned long long)failed,
+	       (unsigned long long)bad_status, seconds, (is_open ? done : measured) / measured_seconds,
+	       (unsigned long long)most_waiting);
 	print_histogram("fromDue", &from_due);
 	printf(",");
 	print_histogram("fromSent", &from_sent);
 	printf(",");
 	print_histogram("lateness", &lateness);
+	printf(",");
+	print_curve("curve", &from_due);
 	printf("}\n");
-	return failed > 0 ? 1 : 0;
+	return failed > 0 && !is_tolerant ? 1 : 0;
 }

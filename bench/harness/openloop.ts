@@ -12,17 +12,25 @@ export interface OpenLoop {
 }
 
 export interface OpenLoopOptions {
-	readonly port: number;
-	/** Requests a second, due at even distances. */
-	readonly rate: number;
-	readonly count: number;
+	/** Connections go round over several. */
+	readonly port: number | readonly number[];
+	/** Requests a second, due at even distances, and how many of them; null: each connection asks again at once. */
+	readonly rate: number | null;
+	readonly count?: number;
 	/** The first ones, which are not measured. */
 	readonly warmup?: number;
+	/** Without a rate: how long, and how long before that nothing is measured. */
+	readonly seconds?: number;
+	readonly warmupSeconds?: number;
 	readonly connections?: number;
 	/** The last microseconds before a request is due are not slept. */
 	readonly spinUs?: number;
 	readonly path: string;
 	readonly netns?: string | null;
+	/** A new connection for each request. */
+	readonly close?: boolean;
+	/** What fails is counted, and the load goes on. */
+	readonly tolerant?: boolean;
 	/** POST bodies made from ids to `path` + id. */
 	readonly ids?: { readonly load: number; readonly size: number };
 }
@@ -38,6 +46,8 @@ export interface Latency {
 
 export interface OpenLoopResult {
 	readonly requests: number;
+	/** Those after the warm-up. */
+	readonly measured: number;
 	readonly failed: number;
 	readonly statusErrors: number;
 	readonly seconds: number;
@@ -49,6 +59,8 @@ export interface OpenLoopResult {
 	readonly fromSent: Latency;
 	/** How late the client itself was. */
 	readonly lateness: Latency;
+	/** Percentile and microseconds from the due time. */
+	readonly curve: readonly (readonly [number, number])[];
 }
 
 export async function buildOpenLoop(scope: Scope): Promise<OpenLoop> {
@@ -61,11 +73,20 @@ export async function buildOpenLoop(scope: Scope): Promise<OpenLoop> {
 }
 
 export async function runOpenLoop(loop: OpenLoop, options: OpenLoopOptions): Promise<OpenLoopResult> {
-	const { port, rate, count, warmup, connections, spinUs, path, ids, netns } = options;
-	const args = [port, rate, count, warmup ?? 0, connections ?? 64, spinUs ?? 0, path].map(String);
-	if (ids !== undefined) args.push(String(ids.size), loop.text, String(ids.load).padStart(3, "0"));
-	const limitMs = (count / rate) * 1000 + 30_000;
-	const { stdout } = await runProgram(loop.executable, args, limitMs, { netns: netns ?? null });
+	const { port, rate, count = 0, seconds = 0, warmupSeconds = 0, ids } = options;
+	const values: Readonly<Record<string, string | number>> = {
+		ports: [port].flat().join(","),
+		path: options.path,
+		connections: options.connections ?? 64,
+		spin_us: options.spinUs ?? 0,
+		close: options.close === true ? 1 : 0,
+		tolerant: options.tolerant === true ? 1 : 0,
+		...(rate === null ? { seconds, warmup_seconds: warmupSeconds } : { rate, count, warmup: options.warmup ?? 0 }),
+		...(ids === undefined ? {} : { body_bytes: ids.size, text: loop.text, load: String(ids.load).padStart(3, "0") }),
+	};
+	const args = Object.entries(values).map(([name, value]) => `${name}=${value}`);
+	const limitMs = (rate === null ? seconds + warmupSeconds : count / rate) * 1000 + 30_000;
+	const { stdout } = await runProgram(loop.executable, args, limitMs, { netns: options.netns ?? null });
 	const result: OpenLoopResult = JSON.parse(stdout);
 	return result;
 }

@@ -194,6 +194,17 @@ program
 	});
 
 program
+	.command("bench")
+	.description("nothing, eBPF, sidecars and proxies side by side on this machine: a report with plots")
+	.argument("[options...]", "of the benchmark, like --rounds 3 --out FOLDER; a wrong one lists them all")
+	.allowUnknownOption()
+	.helpOption(false)
+	.action(async (options: string[]) => {
+		const { bench } = await import("./commands/bench.js");
+		exitCode = await bench(options);
+	});
+
+program
 	.command("create")
 	.description("a new plugin in a folder of its own: code, tests, a config")
 	.addArgument(new Argument("<kind>", "what it is").choices(["source", "parser", "sink"]))

@@ -20,6 +20,10 @@ export interface NginxOptions {
 	readonly port?: number;
 	/** In a mount namespace of its own, with this file in the place of another. */
 	readonly instead?: { readonly of: string; readonly file: string };
+	/** Without TLS, by prior knowledge; HTTP/1.1 no more. */
+	readonly http2?: boolean;
+	/** `/echo/` answers so much later. */
+	readonly delayMs?: number;
 }
 
 export const STATIC_FILES = 16;
@@ -78,7 +82,12 @@ export async function startNginx(scope: Scope, options: NginxOptions = {}): Prom
 		files,
 		async requests() {
 			const url = `http://127.0.0.1:${port}/status`;
-			const { stdout } = await runProgram("curl", ["-s", "-m", "10", url], 10_000, { netns: netns ?? null });
+			const { stdout } = await runProgram(
+				"curl",
+				["-s", "-m", "10", ...(options.http2 === true ? ["--http2-prior-knowledge"] : []), url],
+				10_000,
+				{ netns: netns ?? null },
+			);
 			const count = /\n\s*\d+\s+\d+\s+(\d+)/.exec(stdout)?.[1];
 			if (count === undefined) throw new Error(`unreadable nginx status: ${stdout}`);
 			asked++;
@@ -94,9 +103,13 @@ export async function startNginx(scope: Scope, options: NginxOptions = {}): Prom
 	};
 }
 
+function sleepOf({ delayMs = 0 }: NginxOptions): string {
+	return delayMs > 0 ? `echo_sleep ${delayMs / 1000}; ` : "";
+}
+
 function configOf(folder: string, port: number, options: NginxOptions): string {
 	const { tls } = options;
-	const secure = tls === undefined ? "" : " ssl http2";
+	const secure = tls !== undefined ? " ssl http2" : options.http2 === true ? " http2" : "";
 	return `
 load_module ${ECHO_MODULE};
 daemon off;
@@ -125,7 +138,7 @@ http {
 		${tls === undefined ? "" : `ssl_certificate ${tls.certificate}; ssl_certificate_key ${tls.key};`}
 		location = /small { return 200 "${SMALL_BODY}"; }
 		location = /status { stub_status; access_log off; }
-		location /echo/ { echo_read_request_body; echo_request_body; }
+		location /echo/ { ${sleepOf(options)}echo_read_request_body; echo_request_body; }
 		location /static/ { root ${folder}; }
 		location /files/ { root ${folder}; }
 	}
