@@ -26,6 +26,8 @@ export interface ContentContext {
 	readonly request: MessageHead | null;
 	/** As in `ParserContext`: the same object for both halves of a parser. */
 	readonly shared: Map<string, unknown>;
+	/** As in `ParserContext`. */
+	readonly options: unknown;
 }
 
 /**

@@ -76,6 +76,11 @@ export interface OpenEvent {
 	/** False: offset 0 is only the first byte seen, the stream began earlier (a packet capture joined in the middle). */
 	readonly fromStart: boolean;
 	/**
+	 * True: bytes had passed before anybody looked, so the first position that comes is where watching began, and nothing will
+	 * fill what lies before it. Otherwise absent.
+	 */
+	readonly late?: true;
+	/**
 	 * The protocol that is spoken here, by its name in the registry: whoever configured the source said so. Nobody is asked
 	 * then, and what that parser cannot read is opaque. Otherwise absent.
 	 */

@@ -10,6 +10,7 @@ export { type FileFormat, FileSink } from "./io/file-sink.js";
 export { KernelClock } from "./io/kernel-clock.js";
 export { Processes } from "./io/processes.js";
 export { asWriteError, isBrokenPipe, writeFully } from "./io/write-fully.js";
+export * from "./parser-options.js";
 export * from "./plugin.js";
 export { InflateMemory } from "./wire/inflate-memory.js";
 export { type Inflated, Inflater, type InflaterOptions, type InflateSink } from "./wire/inflater.js";

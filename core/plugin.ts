@@ -6,6 +6,7 @@ import type { ZodType } from "zod";
 import type { ChildStream, ContentPlugin } from "./content.js";
 import type { CaptureEvent, Direction, Vantage } from "./events.js";
 import type { Attributes, AttributeValue, Exchange, HeaderList } from "./exchange.js";
+import type { ConfigFiles, PreparedOptions } from "./parser-options.js";
 import type { HeadProto } from "./wire/proto-template.js";
 import type { HeadJson } from "./wire/record-template.js";
 
@@ -158,6 +159,16 @@ export interface ParserPlugin {
 	 * all connections of one engine. The parser gets every byte from the place where detection began or the hand-over ended.
 	 */
 	create(context: ParserContext): ProtocolParser;
+	/**
+	 * One strict zod schema of the options that a config may give it (`protocols: { NAME: … }`); without it there are none. All
+	 * of them must have defaults.
+	 */
+	readonly config?: ZodType;
+	/**
+	 * Makes of validated options what `create` gets, while the config is read: for options that name files. Called in the main
+	 * thread, only where a config gives options. Its problems are problems of the config. Without it options stay as they are.
+	 */
+	prepare?(options: unknown, files: ConfigFiles): Promise<PreparedOptions>;
 	/** Set where it takes payloads of other protocols' messages. A parser that does nothing else spreads `payloadsOnly`. */
 	readonly content?: ContentPlugin;
 }
@@ -173,6 +184,8 @@ export interface ParserContext {
 	 * the `parentId` of whatever this parser begins without a parent of its own.
 	 */
 	readonly parent: string | null;
+	/** As `config` and `prepare` made them; without options in the config the defaults, or null where there is a `prepare`. */
+	readonly options: unknown;
 	/** Is there a parser for payloads of this media type (lower case, without parameters)? The answer never changes. */
 	takesContent(mediaType: string): boolean;
 }

@@ -82,13 +82,23 @@ plugin every sink takes:
 ${table(sinkCommonSchema)}${sinks.map((sink) => section(sink.type, sink.summary, table(sink.config))).join("")}
 ## parsers
 
-A connection's protocol is found from its bytes; [configuration.md](../configuration.md) says how to help. They have no options of their own but,
-below \`protocols\` and the name:
+A connection's protocol is found from its bytes; [configuration.md](../configuration.md) says how to help. Below \`protocols\` and the name each
+that is found so takes:
 
 ${table(protocolSchema)}
+and those that have options of their own these:
+
+\`\`\`yaml
+protocols:
+  grpc: { protos: [api/orders.proto], include: [third_party] }
+  http/2: { ports: [8080] }
+\`\`\`
 
 ${parsers.map(({ protocol, summary }) => `- \`${protocol}\`: ${summary}`).join("\n")}
-`;
+${parsers
+	.filter(({ config }) => config !== undefined)
+	.map(({ protocol, summary, config }) => section(protocol, summary, table(config)))
+	.join("")}`;
 
 const files = {
 	"config.md": page,

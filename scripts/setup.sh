@@ -35,6 +35,9 @@ nghttp2-client h2load
 nftables nft
 iptables iptables
 postgresql-15 /usr/lib/postgresql/*/bin/postgres
+python3-grpcio /usr/lib/python3/dist-packages/grpc/__init__.py
+nghttp2-server nghttpd
+nghttp2-proxy nghttpx
 redis-server redis-server
 redis-tools redis-cli
 openjdk-17-jdk-headless javac /usr/lib/jvm/*/bin/javac

@@ -10,7 +10,15 @@ import test from "ava";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Node.js modules that compute and do nothing else. */
-const PURE = new Set(["node:buffer", "node:crypto", "node:zlib", "node:util"]);
+const PURE = new Set([
+	"node:buffer",
+	"node:crypto",
+	"node:zlib",
+	"node:util",
+	// parses texts and descriptors that it is given
+	"protobufjs",
+	"protobufjs/ext/descriptor.js",
+]);
 
 interface Rule {
 	readonly folder: RegExp;

@@ -3,6 +3,7 @@
  * garbage collection included, because the clock on the wall tells what else the machine does.
  */
 import { Engine } from "../../core/engine/engine.js";
+import type { ConfiguredParser } from "../../core/engine/registry.js";
 import {
 	type BytesEvent,
 	type Direction,
@@ -35,6 +36,8 @@ export interface Talk {
 
 export interface ParserBench {
 	readonly parser: ParserPlugin;
+	/** Those that it needs beside it, with their options. */
+	readonly others?: readonly ConfiguredParser[];
 	/** Name of the file below bench/parsers, and of the report. */
 	readonly name: string;
 	readonly port: number;
@@ -126,7 +129,7 @@ function encoded(): Way {
 	};
 }
 
-function measure({ parser, port, opening, openingExchanges }: ParserBench, talk: Talk, way: Way): Sample {
+function measure({ parser, others = [], port, opening, openingExchanges }: ParserBench, talk: Talk, way: Way): Sample {
 	let done = 0;
 	const limits = { maxBodyBytes: MAX_BODY_BYTES, maxHeldBytes: 4 * MAX_BODY_BYTES };
 	const fail = (_: ParserPlugin, error: unknown): void => {
@@ -137,7 +140,7 @@ function measure({ parser, port, opening, openingExchanges }: ParserBench, talk:
 		way.take(exchange);
 		(exchange as Releasable).release();
 	};
-	const engine = new Engine(limits, [parser], emit, fail);
+	const engine = new Engine(limits, [parser, ...others], emit, fail);
 	const source = engine.addSource("bench", "bench");
 	const offsets = Array.from({ length: CONNECTIONS }, (): [number, number] => [0, 0]);
 	let nowUs = 1;

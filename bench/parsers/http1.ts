@@ -139,6 +139,7 @@ function measure(script: Script, exchanges: number, pieceBytes = Number.POSITIVE
 		shared,
 		handover: null,
 		parent: null,
+		options: null,
 		takesContent: () => false,
 	};
 	const parsers: ProtocolParser[] = Array.from({ length: CONNECTIONS }, () => http1.create(context));

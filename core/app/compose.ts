@@ -7,9 +7,9 @@ import { Correlation } from "../correlation/correlation.js";
 import { Delivery } from "../delivery/delivery.js";
 import type { OutletListener } from "../delivery/outlet.js";
 import { Engine, type EngineOptions } from "../engine/engine.js";
+import type { ConfiguredParser } from "../engine/registry.js";
 import { isBrokenPipe } from "../io/write-fully.js";
-import type { ParserPlugin } from "../plugin.js";
-import { headerOf } from "../recording/header.js";
+import { headerOf, optionsOf } from "../recording/header.js";
 import { Recorder } from "../recording/recorder.js";
 import { Redactor } from "../redaction/redactor.js";
 import { withoutDefaults } from "../redaction/rules.js";
@@ -60,7 +60,7 @@ const SETTINGS = token<PipelineSettings>("settings");
 const SURROUNDINGS = token<PipelineSurroundings>("surroundings");
 const SHOP = token<Workshop>("workshop");
 const PARSER_FAILURES = token<ParserFailures>("parser-failures");
-const PARSERS = token<readonly ParserPlugin[]>("parsers");
+const PARSERS = token<readonly ConfiguredParser[]>("parsers");
 const DELIVERY = token<Delivery>("delivery");
 const SOURCES = token<readonly NamedSource[]>("sources");
 const SINKS = token<readonly NamedSink[]>("sinks");
@@ -98,12 +98,15 @@ async function makeParsers(
 	settings: PipelineSettings,
 	{ board, pulse }: PipelineSurroundings,
 	{ roster }: Workshop,
-): Promise<ParserPlugin[]> {
-	const found: ParserPlugin[] = [];
+): Promise<ConfiguredParser[]> {
+	const found: ConfiguredParser[] = [];
 	for (const { name, plugin } of await new Plugins(settings.plugins).eachParser()) {
 		if (settings.disabledParsers.includes(name)) continue;
 		if (plugin instanceof Error) board.warn({ ...noticeOf(plugin), code: "PLUGIN_IMPORT_FAILED" }, name);
-		else found.push(watchedParser(plugin, roster.numberOf("parser", name), pulse));
+		else {
+			const options = settings.config.protocols?.find(({ protocol }) => protocol === name)?.prepared;
+			found.push(watchedParser({ ...plugin, options }, roster.numberOf("parser", name), pulse));
+		}
 	}
 	return found;
 }
@@ -144,7 +147,7 @@ const QUEUE_HINT = "a faster disk or receiver, fewer targets, or a larger `queue
 async function makeSources(
 	{ config, hosts, plugins, replay, isUnmerged }: PipelineSettings,
 	{ board, onLoaded }: PipelineSurroundings,
-	parsers: readonly ParserPlugin[],
+	parsers: readonly ConfiguredParser[],
 	delivery: Delivery,
 	shop: Workshop,
 	failures: ParserFailures,
@@ -200,7 +203,7 @@ async function makeSinks({ config, plugins }: PipelineSettings, shop: Workshop):
 function makeRecorder(
 	{ config }: PipelineSettings,
 	{ board }: PipelineSurroundings,
-	parsers: readonly ParserPlugin[],
+	parsers: readonly ConfiguredParser[],
 	sources: readonly NamedSource[],
 ): Recorder | null {
 	const { record } = config;
@@ -218,6 +221,7 @@ function makeRecorder(
 					.sort((a, b) => a.number - b.number)
 					.map(({ name, type }) => ({ name, type })),
 			})),
+			optionsOf(parsers),
 		);
 	return new Recorder(record, header, engines, board.for("record"));
 }

@@ -1,10 +1,11 @@
 /** The config as commands get it: from a file, or made from command-line options. */
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import { formatError, type Loaded, loadConfig } from "../config/load.js";
 import { resolveConfig } from "../config/resolve.js";
 import type { Config } from "../config/schema.js";
+import { MOST_FILE_BYTES } from "../config/world.js";
 import { PolytapError } from "../errors.js";
 import { BUILTINS } from "./builtins.js";
 import { Plugins } from "./plugins.js";
@@ -39,10 +40,17 @@ export async function readConfig(file: string): Promise<LoadedConfig> {
 		folder: file === "-" ? process.cwd() : dirname(resolve(file)),
 		variables: process.env,
 		readFile: (path) => readFile(path, "utf8"),
+		readBytes: bytesOf,
 		list: async (folder) => (await readdir(folder)).sort(),
 	});
 	if (loaded.config !== null) return loaded;
 	throw new ConfigProblems(file, loaded.errors.map(formatError));
+}
+
+async function bytesOf(path: string): Promise<Uint8Array> {
+	const { size } = await stat(path);
+	if (size > MOST_FILE_BYTES) throw new Error(`it is larger than ${MOST_FILE_BYTES} bytes`);
+	return readFile(path);
 }
 
 /** A config that a command makes itself. Rejects with `USAGE`: what is wrong came from the command line. */

@@ -1,4 +1,4 @@
-import type { CaptureOptions, ProtocolOptions } from "../config/schema.js";
+import type { CaptureOptions, ProtocolEntry } from "../config/schema.js";
 import type { EngineOptions, PortHint } from "../engine/options.js";
 
 /** `capture` of a config as the engine takes it. */
@@ -16,6 +16,6 @@ export function engineOptions(capture: CaptureOptions): Partial<EngineOptions> {
 }
 
 /** `protocols` of a config. */
-export function portHints(protocols: ProtocolOptions): readonly PortHint[] {
-	return Object.entries(protocols).map(([protocol, { ports }]) => ({ protocol, ports }));
+export function portHints(protocols: readonly ProtocolEntry[]): readonly PortHint[] {
+	return protocols.filter(({ ports }) => ports.length > 0).map(({ protocol, ports }) => ({ protocol, ports }));
 }

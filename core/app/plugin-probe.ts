@@ -49,7 +49,8 @@ function problemOf(fields: Record<string, unknown>, kind: string, name: unknown)
 	if (typeof fields.summary !== "string") return '"summary" is no text';
 	for (const key of functions) if (typeof fields[key] !== "function") return `"${key}" is no function`;
 	const config = fields.config as { safeParse?: unknown; _zod?: unknown } | undefined;
-	if (kind !== "parser" && (typeof config?.safeParse !== "function" || config._zod === undefined))
+	const hasConfig = kind !== "parser" || config !== undefined;
+	if (hasConfig && (typeof config?.safeParse !== "function" || config._zod === undefined))
 		return '"config" is no zod schema: use `z` from polytap';
 	return null;
 }

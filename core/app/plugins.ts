@@ -64,6 +64,16 @@ export class Plugins implements PluginCatalog {
 		);
 	}
 
+	async protocolsWithOptions(): Promise<readonly string[]> {
+		const loaded = await this.eachParser();
+		return loaded.flatMap(({ name, plugin }) => (plugin instanceof Error || plugin.config === undefined ? [] : [name]));
+	}
+
+	async parser(protocol: string): Promise<ParserPlugin | null> {
+		const found = this.modules.parsers.find((one) => one.name === protocol);
+		return found === undefined ? null : ((await load(found, "parser")) as ParserPlugin);
+	}
+
 	/** All of them, in order. Rejects where one cannot be loaded. */
 	parsers(): Promise<ParserPlugin[]> {
 		return Promise.all(this.modules.parsers.map(async (one) => (await load(one, "parser")) as ParserPlugin));

@@ -1,9 +1,10 @@
 /** A recording as a source: makes the calls that were recorded, at engines like those that got them. */
 import type { Engine, EngineOptions } from "../engine/engine.js";
+import type { ConfiguredParser } from "../engine/registry.js";
 import type { CaptureEvent } from "../events.js";
-import type { CaptureSource, Diagnostics, ParserPlugin } from "../plugin.js";
+import type { CaptureSource, Diagnostics } from "../plugin.js";
 import type { RecordedCall } from "../recording/call-reading.js";
-import { fingerprintOf } from "../recording/header.js";
+import { fingerprintOf, optionsOf } from "../recording/header.js";
 import { RecordingReader } from "../recording/recording-reader.js";
 import { polytapVersion } from "./version.js";
 
@@ -11,12 +12,12 @@ import { polytapVersion } from "./version.js";
 const CALLS_AT_ONCE = 256;
 const NO_EVENTS: readonly CaptureEvent[] = [];
 
-type MakeEngine = (options: EngineOptions, parsers: readonly ParserPlugin[]) => Engine;
+type MakeEngine = (options: EngineOptions, parsers: readonly ConfiguredParser[]) => Engine;
 
 /** Yields empty batches: engines are told by itself, sources of several names among them, and with the times of then. */
 export class ReplaySource implements CaptureSource {
 	readonly #path: string;
-	readonly #parsers: readonly ParserPlugin[];
+	readonly #parsers: readonly ConfiguredParser[];
 	readonly #makeEngine: MakeEngine;
 	readonly #diagnostics: Diagnostics;
 	#reader: RecordingReader | null = null;
@@ -27,7 +28,7 @@ export class ReplaySource implements CaptureSource {
 	/** Sources that have not ended, as `engine source`. */
 	readonly #running = new Set<string>();
 
-	constructor(path: string, parsers: readonly ParserPlugin[], makeEngine: MakeEngine, diagnostics: Diagnostics) {
+	constructor(path: string, parsers: readonly ConfiguredParser[], makeEngine: MakeEngine, diagnostics: Diagnostics) {
 		this.#path = path;
 		this.#parsers = parsers;
 		this.#makeEngine = makeEngine;
@@ -50,10 +51,12 @@ export class ReplaySource implements CaptureSource {
 			polytapVersion(),
 			parsers.map(({ protocol }) => protocol),
 			this.#engines,
+			optionsOf(parsers),
 		);
 		if (ours === header.fingerprint) return;
 		const missing = header.parsers.filter((protocol) => !known.has(protocol));
-		const parts = missing.length === 0 ? "" : `; without the parsers of ${missing.join(", ")}`;
+		let parts = missing.length === 0 ? "" : `; without the parsers of ${missing.join(", ")}`;
+		if (parts === "" && header.polytap === polytapVersion()) parts = "; options of protocols differ";
 		this.#diagnostics.warn(
 			"RECORDING_MISMATCH",
 			`recorded by polytap ${header.polytap}, replayed by ${polytapVersion()}${parts}: exchanges may differ`,

@@ -1,14 +1,15 @@
 import type { ContentContext, ContentOutput, ContentParser, ContentPlugin } from "../content.js";
+import type { ConfiguredParser } from "../engine/registry.js";
 import type { Direction } from "../events.js";
 import type { HeaderList } from "../exchange.js";
-import type { DetectHint, ParserContext, ParserOutput, ParserPlugin, ProtocolParser } from "../plugin.js";
+import type { DetectHint, ParserContext, ParserOutput, ProtocolParser } from "../plugin.js";
 import type { Pulse } from "./pulse.js";
 import { missingFunction } from "./shape.js";
 
 const FUNCTIONS = ["data", "gap", "resync", "end"] as const;
 
 /** The same parser, telling the pulse while it runs, so that a loop that never ends has a name. */
-export function watchedParser(plugin: ParserPlugin, number: number, pulse: Pulse): ParserPlugin {
+export function watchedParser(plugin: ConfiguredParser, number: number, pulse: Pulse): ConfiguredParser {
 	const watched = {
 		api: plugin.api,
 		kind: plugin.kind,
@@ -32,6 +33,9 @@ export function watchedParser(plugin: ParserPlugin, number: number, pulse: Pulse
 	return {
 		...watched,
 		...(plugin.readsOnly === true ? { readsOnly: true as const } : {}),
+		...(plugin.config === undefined ? {} : { config: plugin.config }),
+		...(plugin.prepare === undefined ? {} : { prepare: plugin.prepare }),
+		...(plugin.options === undefined ? {} : { options: plugin.options }),
 		...(plugin.example === undefined ? {} : { example: plugin.example }),
 		...(plugin.content === undefined ? {} : { content: watchedContent(plugin.content, number, pulse) }),
 	};

@@ -1,6 +1,6 @@
 /** `include: [other.yaml, conf.d/*.yaml]`: the files that a config stands on. */
 import { basename, dirname, join, relative, resolve } from "node:path";
-import { isMap, isScalar, isSeq } from "yaml";
+import { isMap, isNode, isScalar, isSeq } from "yaml";
 import { ConfigDocument } from "./document.js";
 import type { ConfigWorld } from "./world.js";
 
@@ -60,7 +60,7 @@ function takeIncludes(document: ConfigDocument): { pattern: string; offset: numb
 	const items = isSeq(value) ? value.items : [value];
 	const out: { pattern: string; offset: number }[] = [];
 	for (const item of items) {
-		const offset = isScalar(item) ? (item.range?.[0] ?? 0) : (contents.range?.[0] ?? 0);
+		const offset = (isNode(item) ? item.range?.[0] : undefined) ?? contents.range?.[0] ?? 0;
 		if (isScalar(item) && typeof item.value === "string" && item.value !== "")
 			out.push({ pattern: item.value, offset });
 		else document.errors.push(document.at(offset, "include: expected a file name or a list of them"));

@@ -1,7 +1,7 @@
 /** The JSON Schema of a config file, for editors: core's keys and the options of every plugin that the catalog knows. */
 import { z } from "zod";
 import type { PluginCatalog } from "./resolve.js";
-import { configSchema, sinkCommonSchema } from "./schema.js";
+import { configSchema, protocolSchema, sinkCommonSchema } from "./schema.js";
 
 type JsonSchema = Record<string, unknown>;
 
@@ -13,6 +13,21 @@ export async function configJsonSchema(catalog: PluginCatalog): Promise<JsonSche
 	const common = toJsonSchema(sinkCommonSchema).properties as Record<string, JsonSchema>;
 	properties.sources!.additionalProperties = oneOfTypes(sources, {});
 	properties.sinks!.additionalProperties = oneOfTypes(sinks, common);
+	const parsers = await Promise.all((await catalog.protocolsWithOptions()).map((protocol) => catalog.parser(protocol)));
+	const detected = await catalog.protocols();
+	const hints = toJsonSchema(protocolSchema).properties as Record<string, JsonSchema>;
+	properties.protocols = {
+		...properties.protocols,
+		additionalProperties: { ...toJsonSchema(protocolSchema), $schema: undefined },
+		properties: Object.fromEntries(
+			parsers.flatMap((plugin) => {
+				if (plugin?.config === undefined) return [];
+				const schema = toJsonSchema(plugin.config);
+				const all = { ...(detected.includes(plugin.protocol) ? hints : {}), ...(schema.properties as object) };
+				return [[plugin.protocol, { ...schema, properties: all, description: plugin.summary, $schema: undefined }]];
+			}),
+		),
+	};
 	properties.include = {
 		description: "Files that this one stands on, relative to it; `*` in the name. What is set here wins.",
 		anyOf: [{ type: "string" }, { type: "array", items: { type: "string" } }],

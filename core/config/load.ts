@@ -7,7 +7,7 @@ import type { Path, Problem } from "./problem.js";
 import { type ExtendedCatalog, type PluginCatalog, resolveConfig } from "./resolve.js";
 import type { Config } from "./schema.js";
 import { substitute } from "./substitute.js";
-import { type ConfigWorld, nowhere } from "./world.js";
+import { type ConfigWorld, filesOf, nowhere } from "./world.js";
 
 export type Loaded =
 	| {
@@ -36,7 +36,7 @@ export async function loadConfig(
 		const raws = documents.map((document) => document.toJS());
 		const raw = raws.reduceRight(merged);
 		const extended = await extend(catalog, raw, world.folder);
-		const resolution = await resolveConfig(raw, extended.catalog);
+		const resolution = await resolveConfig(raw, extended.catalog, filesOf(world));
 		const isClean = documents.every(({ errors }) => errors.length === 0);
 		const failures = extended.failures.map(({ index, code, message }) => ({
 			...placed(documents, { path: ["plugins", index], atKey: false, message }, names),
@@ -59,10 +59,16 @@ export async function loadConfig(
 		for (const problem of resolution.problems) problems.push(placed(documents, problem, names));
 	}
 	const errors: ConfigError[] = [];
+	const byPlace = (a: ConfigError, b: ConfigError): number => a.line - b.line || a.column - b.column;
 	for (const document of documents) {
 		const own = [...document.errors, ...problems.filter(({ file }) => file === document.file)];
-		errors.push(...own.sort((a, b) => a.line - b.line || a.column - b.column));
+		errors.push(...own.sort(byPlace));
 	}
+	// and of files that options name
+	const known = new Set(documents.map(({ file }) => file));
+	errors.push(
+		...problems.filter(({ file }) => !known.has(file)).sort((a, b) => a.file.localeCompare(b.file) || byPlace(a, b)),
+	);
 	return { config: null, errors };
 }
 
@@ -84,6 +90,7 @@ export function formatError(error: ConfigError): string {
 
 /** In the file that goes furthest towards it; of two the one that counts. */
 function placed(documents: readonly ConfigDocument[], problem: Problem, names: Map<unknown, string>): ConfigError {
+	if (problem.place !== undefined) return { ...problem.place, message: problem.message };
 	let best = documents[0]!;
 	let place = best.locate(problem);
 	for (const document of documents.slice(1)) {

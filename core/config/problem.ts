@@ -10,6 +10,8 @@ export interface Problem {
 	/** True: the key at the end of `path` is wrong. False: its value is. */
 	readonly atKey: boolean;
 	readonly message: string;
+	/** In another file, which the config names; 1-based. */
+	readonly place?: { readonly file: string; readonly line: number; readonly column: number };
 }
 
 type Issue = z.core.$ZodIssue;

@@ -1,8 +1,10 @@
 /** Validates a config that is already plain data: core's part, then each plugin's. */
 import type { z } from "zod";
 import type { ErrorCode } from "../errors.js";
-import type { SinkPlugin, SourcePlugin } from "../plugin.js";
+import type { ConfigFiles } from "../parser-options.js";
+import type { ParserPlugin, SinkPlugin, SourcePlugin } from "../plugin.js";
 import { type Path, type Problem, problemsOf } from "./problem.js";
+import { resolveProtocols } from "./protocols.js";
 import { type Config, configSchema, type SinkEntry, type SourceEntry, sinkCommonSchema } from "./schema.js";
 import { didYouMean } from "./suggest.js";
 
@@ -15,6 +17,10 @@ export interface PluginCatalog {
 	/** Null where there is no such type. */
 	source(type: string): Promise<SourcePlugin | null>;
 	sink(type: string): Promise<SinkPlugin | null>;
+	/** Null where there is none. */
+	parser(protocol: string): Promise<ParserPlugin | null>;
+	/** Those that take more than `ports`. */
+	protocolsWithOptions(): Promise<readonly string[]>;
 	/** True: a module of `plugins` did not work, and a type that is not known may have been its. */
 	readonly isIncomplete?: boolean;
 	/** With the modules of a config's `plugins`; paths start at `folder`. Absent: there can be no others. */
@@ -36,17 +42,23 @@ export type Resolution =
 	  }
 	| { readonly config: null; readonly problems: readonly Problem[] };
 
-export async function resolveConfig(raw: unknown, catalog: PluginCatalog): Promise<Resolution> {
+/** `files`: what options may name. */
+export async function resolveConfig(
+	raw: unknown,
+	catalog: PluginCatalog,
+	files: ConfigFiles = NO_FILES,
+): Promise<Resolution> {
 	const problems: Problem[] = [];
 	const leftOut: Problem[] = [];
 	const base = configSchema.safeParse(raw ?? {});
 	if (!base.success) problems.push(...problemsOf(base.error.issues, configSchema, raw ?? {}, []));
 	const sources = await resolveSources(mapping(raw, "sources"), catalog, problems, leftOut);
 	const sinks = await resolveSinks(mapping(raw, "sinks"), catalog, problems, leftOut);
-	if (base.success) await checkProtocols(base.data, sources, catalog, problems);
+	const protocols = await resolveProtocols(mapping(raw, "protocols"), catalog, files, problems);
+	if (base.success) await checkPins(sources, catalog, problems);
 	if (base.success) checkTogether(base.data, sources, sinks, problems);
 	if (!base.success || problems.length > 0) return { config: null, problems };
-	const { capture, redact, protocols, record, log, metrics } = base.data;
+	const { capture, redact, record, log, metrics } = base.data;
 	return { config: { sources, sinks, capture, redact, protocols, record, log, metrics }, problems: [], leftOut };
 }
 
@@ -129,7 +141,13 @@ function validatedCommon(entry: Readonly<Record<string, unknown>>, path: Path, p
 	return parsed.success ? parsed.data : null;
 }
 
-function validated(schema: z.ZodType, value: unknown, path: Path, problems: Problem[], also: readonly string[] = []) {
+export function validated(
+	schema: z.ZodType,
+	value: unknown,
+	path: Path,
+	problems: Problem[],
+	also: readonly string[] = [],
+) {
 	const parsed = schema.safeParse(value);
 	if (parsed.success) return parsed.data;
 	for (const problem of problemsOf(parsed.error.issues, schema, value, path)) {
@@ -143,29 +161,25 @@ function validated(schema: z.ZodType, value: unknown, path: Path, problems: Prob
 	return undefined;
 }
 
+export function noParser(protocol: string, known: readonly string[]): string {
+	return `no parser reads "${protocol}"${didYouMean(protocol, known) || `; there are: ${known.join(", ")}`}`;
+}
+
 /** A protocol that no parser reads is a slip of the finger. */
-async function checkProtocols(
-	declared: z.output<typeof configSchema>,
-	sources: readonly SourceEntry[],
-	catalog: PluginCatalog,
-	problems: Problem[],
-): Promise<void> {
-	const named: { readonly protocol: string; readonly path: Path; readonly atKey: boolean }[] = [];
-	for (const protocol of Object.keys(declared.protocols))
-		named.push({ protocol, path: ["protocols", protocol], atKey: true });
+async function checkPins(sources: readonly SourceEntry[], catalog: PluginCatalog, problems: Problem[]): Promise<void> {
+	const named: { readonly protocol: string; readonly path: Path }[] = [];
 	for (const { name, type, options } of sources) {
 		if (options === undefined) continue;
 		const plugin = await catalog.source(type);
 		for (const { protocol, path } of plugin?.protocols?.(options) ?? [])
-			named.push({ protocol, path: ["sources", name, ...path], atKey: false });
+			named.push({ protocol, path: ["sources", name, ...path] });
 	}
 	// a module that did not work may have been the one that reads it
 	if (named.length === 0 || catalog.isIncomplete === true) return;
 	const known = await catalog.protocols();
-	for (const { protocol, path, atKey } of named) {
+	for (const { protocol, path } of named) {
 		if (known.includes(protocol)) continue;
-		const guess = didYouMean(protocol, known) || `; there are: ${known.join(", ")}`;
-		problems.push({ path, atKey, message: `no parser reads "${protocol}"${guess}` });
+		problems.push({ path, atKey: false, message: noParser(protocol, known) });
 	}
 }
 
@@ -209,9 +223,16 @@ function checkTogether(
 	}
 }
 
+const NO_FILES: ConfigFiles = {
+	resolve: (path) => path,
+	read: async () => {
+		throw new Error("there are no files here");
+	},
+};
+
 const COMMON_KEYS = Object.keys(sinkCommonSchema.shape);
 
-type Entries = [string, Readonly<Record<string, unknown>>][];
+export type Entries = [string, Readonly<Record<string, unknown>>][];
 
 function mapping(raw: unknown, key: string): Entries {
 	const found = isMapping(raw) ? raw[key] : undefined;

@@ -166,6 +166,7 @@ function isLoopback(host: string): boolean {
 /** A protocol by its name in records: `http/1.1`. */
 const protocolName = z.string().min(1).max(64);
 
+/** What every protocol takes beside the options of its parser. */
 export const protocolSchema = z.strictObject({
 	ports: z
 		.array(z.int().min(1).max(65_535))
@@ -173,7 +174,8 @@ export const protocolSchema = z.strictObject({
 		.max(64)
 		.describe(
 			"Ports of servers where it is likely: its parser is asked before the others. It still has to recognise it.",
-		),
+		)
+		.optional(),
 });
 
 export const logSchema = z.strictObject({
@@ -200,9 +202,9 @@ export const configSchema = z.strictObject({
 	sources: z.record(name, plugin).describe("Where traffic comes from. The key is a name of your choice."),
 	capture: captureSchema.prefault({}).describe("Limits and times of the engine."),
 	protocols: z
-		.record(protocolName, protocolSchema)
+		.record(protocolName, z.looseObject({}))
 		.default({})
-		.describe("Hints for finding out what is spoken, by protocol."),
+		.describe("Options of protocols, and hints for finding out what is spoken, by protocol."),
 	metrics: metricsSchema.optional().describe("Metrics for Prometheus, and health, over HTTP. Nothing: off."),
 	log: logSchema.prefault({}).describe("What polytap says about itself, on stderr."),
 	redact: redactSchema.default([]).describe("What is taken out of every exchange before any sink gets it."),
@@ -215,7 +217,6 @@ export const configSchema = z.strictObject({
 export type LogOptions = z.output<typeof logSchema>;
 export type MetricsOptions = z.output<typeof metricsSchema>;
 export type CaptureOptions = z.output<typeof captureSchema>;
-export type ProtocolOptions = Readonly<Record<string, z.output<typeof protocolSchema>>>;
 export type QueueOptions = z.output<typeof queueSchema>;
 
 export interface SourceEntry {
@@ -235,13 +236,24 @@ export interface SinkEntry {
 	readonly filter?: FilterOptions | undefined;
 }
 
+export interface ProtocolEntry {
+	readonly protocol: string;
+	/** Of servers where it is likely. */
+	readonly ports: readonly number[];
+	/** Validated, with defaults. Plain data. */
+	readonly options: unknown;
+	/** What the parser gets: made of the options, and of the files that they name. Plain data; absent: it has no options. */
+	readonly prepared?: unknown;
+}
+
 /** A config that `check` would accept. Plain data: it crosses into worker threads. */
 export interface Config {
 	readonly sources: readonly SourceEntry[];
 	readonly sinks: readonly SinkEntry[];
 	readonly capture: CaptureOptions;
 	readonly redact: readonly RedactRule[];
-	readonly protocols: ProtocolOptions;
+	/** Protocols of which the file says something. */
+	readonly protocols: readonly ProtocolEntry[];
 	/** Absent: nothing is recorded. */
 	readonly record?: RecordOptions | undefined;
 	readonly log: LogOptions;

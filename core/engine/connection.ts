@@ -87,7 +87,7 @@ export class Connection implements ConversationOwner {
 		this.bases = open.bases;
 		this.primary = primary;
 		this.rolesAreGuessed = !open.roleKnown;
-		this.#fromStart = open.fromStart;
+		this.#fromStart = open.fromStart && open.late !== true;
 		this.#openedUs = open.tsUs;
 		this.#lastUs = open.tsUs;
 		this.facts = new ConnectionFacts({
@@ -103,9 +103,10 @@ export class Connection implements ConversationOwner {
 		this.#conversation = new Conversation(engine, this);
 		const { lanes } = this.#conversation;
 		const startCause = open.role === "wire" && open.fromStart ? "missed" : "joined-late";
+		const isLate = open.late === true;
 		this.streams = [
-			new Stream(lanes[0], engine.options, startCause, engine.totals),
-			new Stream(lanes[1], engine.options, startCause, engine.totals),
+			new Stream(lanes[0], engine.options, startCause, engine.totals, isLate),
+			new Stream(lanes[1], engine.options, startCause, engine.totals, isLate),
 		];
 		if (!open.fromStart) this.#conversation.joinLate();
 	}
@@ -148,6 +149,8 @@ export class Connection implements ConversationOwner {
 		const vantage = new VantageState(this, open, facts);
 		this.vantages.push(vantage);
 		this.lingerUs = 0;
+		// this one has seen it from the start: it may bring what lies before the other's first byte
+		if (open.late !== true) for (const stream of this.streams) stream.startsAnywhere = false;
 		if (open.roleKnown && this.rolesAreGuessed) this.#learnRoles(open.client);
 		if (!sameEndpoint(open.client, this.facts.client)) vantage.isFlipped = true;
 		if (open.protocol !== undefined) this.#conversation?.pin(open.protocol);
@@ -343,7 +346,9 @@ export class Connection implements ConversationOwner {
 	#compare(conversation: Conversation, dir: Direction, stream: Stream, event: BytesEvent): void {
 		const lane = conversation.lanes[dir];
 		const { totals } = this.#engine;
-		const copied = Math.min(event.data.length, stream.next - event.offset);
+		// what lies before the first byte that was watched is no copy of anything
+		const copied = Math.min(event.offset + event.data.length, stream.next) - Math.max(event.offset, stream.first);
+		if (copied <= 0) return;
 		if (lane.recent === null) {
 			totals.bytesUncompared += copied;
 			lane.recent = new RecentBytes();

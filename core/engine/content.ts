@@ -26,7 +26,8 @@ export class Content implements ContentOutput {
 		const request = dir === 1 ? (exchange.req?.saidHead ?? null) : null;
 		const shared = this.#context.sharedOf(this.#plugin);
 		try {
-			const context = { dir, mediaType, head: saidHead, request, shared };
+			const options = this.#context.optionsOf(this.#plugin);
+			const context = { dir, mediaType, head: saidHead, request, shared, options };
 			this.#parser = this.#plugin.content?.create(context) ?? null;
 			this.#parser?.start?.(this);
 		} catch (error) {

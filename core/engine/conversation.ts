@@ -452,7 +452,9 @@ export class Conversation implements LaneOwner {
 		try {
 			const { registry } = this.#engine;
 			const takesContent = (mediaType: string): boolean => registry.byMediaType(mediaType) !== null;
-			this.#parser = plugin.create({ hint: this.#owner.hint(late), shared, handover, parent, takesContent });
+			const hint = this.#owner.hint(late);
+			const options = registry.optionsOf(plugin);
+			this.#parser = plugin.create({ hint, shared, handover, parent, options, takesContent });
 		} catch (error) {
 			this.#failed(error);
 			return;

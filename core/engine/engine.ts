@@ -5,7 +5,7 @@ import type { ParserPlugin } from "../plugin.js";
 import { Connection, type ConnectionContext } from "./connection.js";
 import type { VantageFacts, VantagePiece } from "./facts.js";
 import { DEFAULT_ENGINE_OPTIONS, type EngineOptions } from "./options.js";
-import { ParserRegistry } from "./registry.js";
+import { type ConfiguredParser, ParserRegistry } from "./registry.js";
 import { SlabPool } from "./slab.js";
 import type { ExchangeStage } from "./stage.js";
 import type { EngineTap } from "./tap.js";
@@ -56,7 +56,7 @@ export class Engine implements ConnectionContext {
 	 */
 	constructor(
 		options: Partial<EngineOptions>,
-		parsers: readonly ParserPlugin[],
+		parsers: readonly ConfiguredParser[],
 		emit: (exchange: Exchange) => void,
 		onParserFailure: (plugin: ParserPlugin, error: unknown) => void = () => {},
 	) {

@@ -32,6 +32,7 @@ export interface MessageContext {
 	contentPlugin(mediaType: string): ParserPlugin | null;
 	pluginOf(protocol: string): ParserPlugin | null;
 	sharedOf(plugin: ParserPlugin): Map<string, unknown>;
+	optionsOf(plugin: ParserPlugin): unknown;
 	contentFailed(plugin: ParserPlugin, error: unknown): void;
 	/** Indexes mean positions that are so many further, until they are moved back. */
 	moveBase(by: number): void;

@@ -129,6 +129,10 @@ export class ParserVoice implements ParserOutput, MessageContext {
 		return this.#engine.registry.sharedOf(plugin);
 	}
 
+	optionsOf(plugin: ParserPlugin): unknown {
+		return this.#engine.registry.optionsOf(plugin);
+	}
+
 	contentFailed(plugin: ParserPlugin, error: unknown): void {
 		this.#engine.totals.parserFailures++;
 		this.#engine.registry.failed(plugin, error);

@@ -1,6 +1,12 @@
 import type { ParserPlugin } from "../plugin.js";
 import type { PortHint } from "./options.js";
 
+/** A parser with the options that a config gives it. */
+export interface ConfiguredParser extends ParserPlugin {
+	/** Prepared. Absent: the config gives none. */
+	readonly options?: unknown;
+}
+
 /** The parsers of one engine, in the order in which they are asked; parsers reach each other through it by name. */
 export class ParserRegistry {
 	readonly parsers: readonly ParserPlugin[];
@@ -10,10 +16,11 @@ export class ParserRegistry {
 	readonly #byMediaType = new Map<string, ParserPlugin>();
 	/** By the server's port: all parsers, the hinted ones first. */
 	readonly #byPort = new Map<number, readonly ParserPlugin[]>();
+	readonly #options = new Map<ParserPlugin, unknown>();
 	readonly #onFailure: (plugin: ParserPlugin, error: unknown) => void;
 
 	constructor(
-		parsers: readonly ParserPlugin[],
+		parsers: readonly ConfiguredParser[],
 		onFailure: (plugin: ParserPlugin, error: unknown) => void,
 		portHints: readonly PortHint[] = [],
 	) {
@@ -21,6 +28,7 @@ export class ParserRegistry {
 		this.#onFailure = onFailure;
 		for (const parser of parsers) {
 			this.#byProtocol.set(parser.protocol, parser);
+			this.#options.set(parser, parser.options === undefined ? defaultsOf(parser) : parser.options);
 			for (const type of parser.content?.mediaTypes ?? [])
 				if (!this.#byMediaType.has(type)) this.#byMediaType.set(type, parser);
 		}
@@ -48,6 +56,10 @@ export class ParserRegistry {
 		return this.#byProtocol.get(protocol) ?? null;
 	}
 
+	optionsOf(plugin: ParserPlugin): unknown {
+		return this.#options.get(plugin) ?? null;
+	}
+
 	/** One object for all connections of this protocol. */
 	sharedOf(plugin: ParserPlugin): Map<string, unknown> {
 		let shared = this.#shared.get(plugin);
@@ -58,4 +70,8 @@ export class ParserRegistry {
 	failed(plugin: ParserPlugin, error: unknown): void {
 		this.#onFailure(plugin, error);
 	}
+}
+
+function defaultsOf({ config, prepare }: ParserPlugin): unknown {
+	return config === undefined || prepare !== undefined ? null : (config.safeParse({}).data ?? null);
 }

@@ -48,6 +48,8 @@ export class Stream {
 	finalOffset = -1;
 	gapsByCause: Map<GapCause, number> = NO_GAPS;
 	lateBytes = 0;
+	/** The first byte that comes is where watching began: nothing is waited for that lies before it. */
+	startsAnywhere: boolean;
 	// most streams never need a list of their own
 	#late: LateChunk[] = NO_CHUNKS;
 	#known: KnownGap[] = NO_KNOWN;
@@ -57,7 +59,14 @@ export class Stream {
 	readonly #totals: EngineTotals;
 	reader: StreamReader;
 
-	constructor(reader: StreamReader, limits: StreamLimits, startCause: GapCause, totals: EngineTotals) {
+	constructor(
+		reader: StreamReader,
+		limits: StreamLimits,
+		startCause: GapCause,
+		totals: EngineTotals,
+		startsAnywhere = false,
+	) {
+		this.startsAnywhere = startsAnywhere;
 		this.reader = reader;
 		this.#totals = totals;
 		this.#limits = limits;
@@ -77,14 +86,17 @@ export class Stream {
 		}
 		const end = offset + data.length;
 		if (end <= this.next) {
-			this.#totals.bytesDuplicate += data.length;
+			this.#passed(offset, end);
 			return;
 		}
 		if (offset < this.next) {
-			const skip = this.next - offset;
-			this.#totals.bytesDuplicate += skip;
-			this.#deliver(data.subarray(skip), this.next, tsUs);
+			this.#passed(offset, this.next);
+			this.#deliver(data.subarray(this.next - offset), this.next, tsUs);
 			if (this.deadlineUs !== 0) this.#advance(nowUs);
+			return;
+		}
+		if (this.startsAnywhere && this.first < 0 && !this.isHoled) {
+			this.#deliver(data, offset, tsUs);
 			return;
 		}
 		this.#keepLate(data, offset, tsUs);
@@ -115,6 +127,13 @@ export class Stream {
 		}
 		this.deadlineUs = 0;
 		this.#forgetPassed();
+	}
+
+	/** A second copy, or bytes that came too late to be put before those that watching began with. */
+	#passed(from: number, to: number): void {
+		const early = Math.max(0, Math.min(to, this.first) - from);
+		this.#totals.bytesOrphaned += early;
+		this.#totals.bytesDuplicate += to - from - early;
 	}
 
 	#arm(nowUs: number): void {

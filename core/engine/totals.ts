@@ -9,7 +9,7 @@ export class EngineTotals {
 	bytesDuplicate = 0;
 	bytesUncompared = 0;
 	bytesConflicting = 0;
-	/** Bytes without a connection that anybody knows. */
+	/** Bytes without a connection that anybody knows, or from before where watching of theirs began. */
 	bytesOrphaned = 0;
 	/** Bytes that were captured but belong to no message: skipped to find the next one. */
 	bytesSkipped = 0;

@@ -4,6 +4,16 @@ import type { EngineOptions } from "../engine/options.js";
 import { GAP_CAUSES, type GapCause } from "../events.js";
 import { RECORDING_FORMAT } from "./block.js";
 
+/** Options of one parser, prepared. */
+export type ParserOptions = readonly [protocol: string, options: unknown];
+
+/** Of those that have some. */
+export function optionsOf(
+	parsers: readonly { readonly protocol: string; readonly options?: unknown }[],
+): ParserOptions[] {
+	return parsers.flatMap(({ protocol, options }) => (options === undefined ? [] : [[protocol, options] as const]));
+}
+
 export interface RecordedSource {
 	readonly name: string;
 	readonly type: string;
@@ -49,11 +59,12 @@ export function headerOf(
 	startedAt: Date,
 	parsers: readonly string[],
 	engines: readonly RecordedEngine[],
+	configured: readonly ParserOptions[] = [],
 ): RecordingHeader {
 	return {
 		format: RECORDING_FORMAT,
 		polytap,
-		fingerprint: fingerprintOf(polytap, parsers, engines),
+		fingerprint: fingerprintOf(polytap, parsers, engines, configured),
 		startedAt: startedAt.toISOString(),
 		parsers,
 		engines,
@@ -65,7 +76,9 @@ export function fingerprintOf(
 	polytap: string,
 	parsers: readonly string[],
 	engines: readonly { readonly options: EngineOptions }[],
+	configured: readonly ParserOptions[] = [],
 ): string {
 	const options = engines.map((engine) => Object.entries(engine.options).sort(([a], [b]) => (a < b ? -1 : 1)));
-	return hash("sha256", JSON.stringify([polytap, parsers, options]), "hex").slice(0, 32);
+	const all = [polytap, parsers, options, ...(configured.length === 0 ? [] : [configured])];
+	return hash("sha256", JSON.stringify(all), "hex").slice(0, 32);
 }

@@ -37,17 +37,20 @@ export function payloadFacts(exchange: Exchange, side: "request" | "response"): 
 
 function ofMessage(message: Message): PayloadFacts {
 	const { payload, extras } = message;
-	// raw bytes of rows need not be made rows for this
+	// raw bytes of rows need not be made rows for this, nor those of a message what its schema says
 	if (extras !== null && (extras.items !== null || extras.parts !== null)) {
-		const { body, messages } = message.view();
+		const { items, parts } = extras;
+		const body = items === null ? null : message.bodyView();
 		return {
 			messageBytes: message.bytes,
-			bytes: body.bytes,
-			captured: body.captured,
-			completeness: body.completeness,
+			bytes: body?.bytes ?? payload?.bytes ?? 0,
+			captured: body?.captured ?? payload?.captured ?? 0,
+			completeness: body?.completeness ?? payload?.completeness ?? "complete",
 			pieces: () => [
-				...(extras.items === null ? (payload?.views() ?? []) : [textOf(body)]),
-				...(messages ?? []).map(textOf),
+				...(body === null ? (payload?.views() ?? []) : [textOf(body)]),
+				...(parts ?? []).flatMap((part) =>
+					part.itemList === null ? (part.payload?.views() ?? []) : [textOf(part.view())],
+				),
 			],
 		};
 	}

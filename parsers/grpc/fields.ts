@@ -1,100 +1,95 @@
 /** Protocol Buffers without a schema: numbers of fields, and what their bytes may be. */
 import { isUtf8 } from "node:buffer";
 import type { StructuredValue } from "../../core/index.js";
+import { finite, unsignedText, WireReader, WireType } from "./wire.js";
 
 const MAX_DEPTH = 24;
-const MAX_FIELDS = 100_000;
+const TWO_32 = 2 ** 32;
+
+type Fields = Map<number, StructuredValue[]>;
 
 /**
  * An object of field numbers; null: the bytes are no message. A field that comes several times is a list. Integers are
  * numbers, or decimal text where a number would not be exact (their signs are not known); eight and four bytes are
  * `{ fixed64, double }` and `{ fixed32, float }`; bytes are text where they look like it, else a message, else `{ base64 }`.
+ * A group is a message.
  */
 export function fieldTree(bytes: Uint8Array): StructuredValue | null {
-	const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-	return new Reader(buffer).message(0, buffer.length, 0);
+	return new TreeReader(new WireReader(bytes)).message(0, bytes.length, 0, 0);
 }
 
-class Reader {
-	readonly #bytes: Buffer;
-	#fields = 0;
+export class TreeReader {
+	readonly #wire: WireReader;
 
-	constructor(bytes: Buffer) {
-		this.#bytes = bytes;
+	constructor(wire: WireReader) {
+		this.#wire = wire;
 	}
 
-	message(from: number, to: number, depth: number): StructuredValue | null {
-		const bytes = this.#bytes;
-		const found = new Map<number, StructuredValue[]>();
-		let at = from;
-		while (at < to) {
-			if (++this.#fields > MAX_FIELDS) return null;
-			const tag = varint(bytes, at, to);
-			if (tag === null || tag.value > 0xffff_ffffn) return null;
-			at = tag.end;
-			const field = Number(tag.value >> 3n);
-			if (field === 0) return null;
-			let value: StructuredValue;
-			switch (Number(tag.value & 7n)) {
-				case 0: {
-					const read = varint(bytes, at, to);
-					if (read === null) return null;
-					at = read.end;
-					value = read.value <= MAX_EXACT ? Number(read.value) : read.value.toString();
-					break;
-				}
-				case 1:
-					if (to - at < 8) return null;
-					value = { fixed64: bytes.readBigUInt64LE(at).toString(), double: finite(bytes.readDoubleLE(at)) };
-					at += 8;
-					break;
-				case 5:
-					if (to - at < 4) return null;
-					value = { fixed32: bytes.readUInt32LE(at), float: finite(bytes.readFloatLE(at)) };
-					at += 4;
-					break;
-				case 2: {
-					const length = varint(bytes, at, to);
-					if (length === null || length.value > BigInt(to - length.end)) return null;
-					at = length.end + Number(length.value);
-					value = this.#delimited(length.end, at, depth);
-					break;
-				}
-				default:
-					return null;
-			}
-			const before = found.get(field);
-			if (before === undefined) found.set(field, [value]);
-			else before.push(value);
+	/** `group`: the number of the field whose group it is, which ends it; 0: none. */
+	message(from: number, to: number, depth: number, group: number): StructuredValue | null {
+		const wire = this.#wire;
+		const found: Fields = new Map();
+		wire.at = from;
+		while (wire.at < to) {
+			if (!wire.tag(to)) return null;
+			if (wire.type === WireType.groupEnd) return group !== 0 && wire.field === group ? asObject(found) : null;
+			if (!this.add(found, to, depth)) return null;
 		}
-		const tree: Record<string, StructuredValue> = {};
-		for (const [field, values] of found) tree[field] = values.length === 1 ? values[0]! : values;
-		return tree;
+		return group === 0 ? asObject(found) : null;
+	}
+
+	/** The field whose tag was read; false: it is none. */
+	add(to: Fields, end: number, depth: number): boolean {
+		const { field } = this.#wire;
+		const value = this.#value(end, depth);
+		if (value === undefined) return false;
+		const before = to.get(field);
+		if (before === undefined) to.set(field, [value]);
+		else before.push(value);
+		return true;
+	}
+
+	#value(to: number, depth: number): StructuredValue | undefined {
+		const wire = this.#wire;
+		const { bytes, at, field } = wire;
+		switch (wire.type) {
+			case WireType.varint:
+				if (!wire.varint(to)) return undefined;
+				return wire.high < 0x20_0000 ? wire.high * TWO_32 + wire.low : unsignedText(wire.low, wire.high);
+			case WireType.fixed64:
+				if (!wire.fixed64(to)) return undefined;
+				return { fixed64: unsignedText(wire.low, wire.high), double: finite(bytes.readDoubleLE(at)) };
+			case WireType.fixed32:
+				if (!wire.fixed32(to)) return undefined;
+				return { fixed32: wire.low, float: finite(bytes.readFloatLE(at)) };
+			case WireType.bytes: {
+				const end = wire.length(to);
+				if (end < 0) return undefined;
+				const value = this.#delimited(wire.at, end, depth);
+				wire.at = end;
+				return value;
+			}
+			case WireType.groupStart:
+				if (depth >= MAX_DEPTH) return undefined;
+				return this.message(at, to, depth + 1, field) ?? undefined;
+			default:
+				return undefined;
+		}
 	}
 
 	#delimited(from: number, to: number, depth: number): StructuredValue {
-		const view = this.#bytes.subarray(from, to);
+		const view = this.#wire.bytes.subarray(from, to);
 		if (isText(view)) return view.toString("utf8");
-		const inner = depth < MAX_DEPTH ? this.message(from, to, depth + 1) : null;
+		const inner = depth < MAX_DEPTH ? this.message(from, to, depth + 1, 0) : null;
 		return inner ?? { base64: view.toString("base64") };
 	}
 }
 
-const MAX_EXACT = BigInt(Number.MAX_SAFE_INTEGER);
-
-function varint(bytes: Buffer, from: number, to: number): { readonly value: bigint; readonly end: number } | null {
-	let value = 0n;
-	for (let at = from, shift = 0n; at < to && shift < 70n; at++, shift += 7n) {
-		const byte = bytes[at]!;
-		value |= BigInt(byte & 0x7f) << shift;
-		if (byte < 0x80) return { value: value & 0xffff_ffff_ffff_ffffn, end: at + 1 };
-	}
-	return null;
-}
-
-/** JSON has no others. */
-function finite(value: number): number | string {
-	return Number.isFinite(value) ? value : String(value);
+/** By number; one that came once stands alone. */
+export function asObject(fields: Fields): StructuredValue {
+	const tree: Record<string, StructuredValue> = {};
+	for (const [field, values] of fields) tree[field] = values.length === 1 ? values[0]! : values;
+	return tree;
 }
 
 function isText(view: Buffer): boolean {

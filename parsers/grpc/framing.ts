@@ -1,6 +1,14 @@
-import type { ContentContext, ContentOutput, ContentParser, HeaderList, PartWriter } from "../../core/index.js";
-import { fieldOf, type Heads, statusOf } from "./heads.js";
+import type {
+	Attributes,
+	ContentContext,
+	ContentOutput,
+	ContentParser,
+	HeaderList,
+	PartWriter,
+} from "../../core/index.js";
+import { fieldOf, type Heads, plainMetadata, statusOf } from "./heads.js";
 import type { Decoders } from "./message-decoder.js";
+import type { MessageShape, Shapes } from "./shapes.js";
 
 const HEAD_BYTES = 5;
 const COMPRESSED = 1;
@@ -14,6 +22,8 @@ export class GrpcContent implements ContentParser {
 	readonly #heads: Heads;
 	readonly #decoders: Decoders;
 	readonly #coding: string | null;
+	/** Of the messages; null: it is not known. */
+	readonly #shape: MessageShape | null;
 	readonly #head = new Uint8Array(HEAD_BYTES);
 	#headBytes = 0;
 	#left = 0;
@@ -23,12 +33,15 @@ export class GrpcContent implements ContentParser {
 	#trailerBytes = 0;
 	#status: number | null = null;
 
-	constructor(context: ContentContext, heads: Heads, decoders: Decoders) {
+	constructor(context: ContentContext, heads: Heads, decoders: Decoders, shapes: Shapes | null) {
 		this.#context = context;
 		this.#heads = heads;
 		this.#decoders = decoders;
 		const coding = fieldOf(context.head.headers, "grpc-encoding");
 		this.#coding = coding === null || coding === "identity" ? null : coding.toLowerCase();
+		const { dir, head, request } = context;
+		const path = shapes === null ? undefined : (dir === 0 ? head : request)?.attributes["url.path"];
+		this.#shape = typeof path === "string" ? shapes!.ofMethod(path, dir === 0) : null;
 	}
 
 	start(out: ContentOutput): void {
@@ -80,6 +93,8 @@ export class GrpcContent implements ContentParser {
 	}
 
 	trailers(headers: HeaderList, out: ContentOutput): void {
+		const plain = plainMetadata(headers);
+		if (plain !== headers) out.trailers(plain);
 		this.#tellStatus(headers, out);
 	}
 
@@ -98,8 +113,8 @@ export class GrpcContent implements ContentParser {
 			this.#trailerBytes = 0;
 		} else {
 			const isCompressed = (flags & COMPRESSED) !== 0;
-			this.#part = out.part(index, isCompressed ? COMPRESSED_ATTRIBUTES : PLAIN_ATTRIBUTES);
-			this.#part.decodeWith(this.#decoders.of(isCompressed ? (this.#coding ?? "unknown") : null));
+			this.#part = out.part(index, attributesOf(this.#shape, isCompressed));
+			this.#part.decodeWith(this.#decoders.of(isCompressed ? (this.#coding ?? "unknown") : null, this.#shape));
 		}
 		if (this.#left === 0) this.#finish(out);
 	}
@@ -143,5 +158,17 @@ function isFlags(byte: number): boolean {
 	return (byte & ~(COMPRESSED | TRAILERS)) === 0;
 }
 
+/** The same for the same: there are many messages. */
+function attributesOf(shape: MessageShape | null, isCompressed: boolean): Attributes {
+	if (shape === null) return isCompressed ? COMPRESSED_ATTRIBUTES : PLAIN_ATTRIBUTES;
+	let known = OF_SHAPES.get(shape);
+	if (known === undefined) {
+		const plain = { "grpc.message.type": shape.name };
+		OF_SHAPES.set(shape, (known = [plain, { ...plain, ...COMPRESSED_ATTRIBUTES }]));
+	}
+	return known[isCompressed ? 1 : 0];
+}
+
 const PLAIN_ATTRIBUTES = {};
 const COMPRESSED_ATTRIBUTES = { "rpc.message.compressed": true };
+const OF_SHAPES = new WeakMap<MessageShape, readonly [Attributes, Attributes]>();

@@ -6,6 +6,26 @@ export function fieldOf(headers: HeaderList, name: string): string | null {
 	return null;
 }
 
+/**
+ * Metadata whose values are bytes come as base64, or as a null and those bytes where both ends can do that: shown as base64,
+ * either way. The same list where there is nothing to change.
+ */
+export function plainMetadata(headers: HeaderList): HeaderList {
+	if (!headers.some(isTrueBinary)) return headers;
+	return headers.map((field) =>
+		isTrueBinary(field) ? [field[0], Buffer.from(field[1].slice(1), "latin1").toString("base64")] : field,
+	);
+}
+
+function isTrueBinary([name, value]: HeaderList[number]): boolean {
+	return value.charCodeAt(0) === 0 && name.endsWith("-bin");
+}
+
+function blockOf(head: MessageHead): HeaderList | MessageHead["block"] {
+	const headers = plainMetadata(head.headers);
+	return headers === head.headers ? head.block : headers;
+}
+
 /** The status that headers or trailers tell; null: none. */
 export function statusOf(headers: HeaderList): number | null {
 	const value = fieldOf(headers, "grpc-status");
@@ -32,7 +52,7 @@ export class Heads {
 		if (made === undefined) {
 			const attributes: Record<string, AttributeValue> = { ...head.attributes, "rpc.grpc.status_code": status };
 			if (text !== null && text !== "") attributes["grpc.message"] = decodedText(text);
-			made = new MessageHead(statusName(status), attributes, head.block);
+			made = new MessageHead(statusName(status), attributes, blockOf(head));
 			if (all.size < MAX_STATUSES) all.set(key, made);
 		}
 		return made;
@@ -52,7 +72,7 @@ function requestHead(head: MessageHead): MessageHead {
 	const timeout = fieldOf(head.headers, "grpc-timeout");
 	const us = timeout === null ? null : timeoutUs(timeout);
 	if (us !== null) attributes["grpc.timeout_us"] = us;
-	return new MessageHead(match === null ? head.summary : `${match[1]}/${match[2]}`, attributes, head.block);
+	return new MessageHead(match === null ? head.summary : `${match[1]}/${match[2]}`, attributes, blockOf(head));
 }
 
 /** `grpc-message` is percent-encoded UTF-8. */

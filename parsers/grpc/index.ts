@@ -9,15 +9,20 @@ import { type ContentContext, type ContentParser, type ParserPlugin, payloadsOnl
 import { GrpcContent } from "./framing.js";
 import { Heads } from "./heads.js";
 import { Decoders } from "./message-decoder.js";
+import { type GrpcOptions, optionsSchema } from "./options.js";
+import type { Schema } from "./schema.js";
+import { Shapes } from "./shapes.js";
 import { WebTextContent } from "./web-text.js";
 
 function create(context: ContentContext): ContentParser {
-	const { shared, mediaType } = context;
+	const { shared, mediaType, options } = context;
 	let heads = shared.get("heads");
 	if (!(heads instanceof Heads)) shared.set("heads", (heads = new Heads()));
 	let decoders = shared.get("decoders");
-	if (!(decoders instanceof Decoders)) shared.set("decoders", (decoders = new Decoders()));
-	const content = new GrpcContent(context, heads as Heads, decoders as Decoders);
+	let shapes = shared.get("shapes") as Shapes | null | undefined;
+	if (shapes === undefined) shared.set("shapes", (shapes = options === null ? null : new Shapes(options as Schema)));
+	if (!(decoders instanceof Decoders)) shared.set("decoders", (decoders = new Decoders(shapes)));
+	const content = new GrpcContent(context, heads as Heads, decoders as Decoders, shapes);
 	return mediaType.startsWith("application/grpc-web-text") ? new WebTextContent(content) : content;
 }
 
@@ -25,8 +30,11 @@ const grpc: ParserPlugin = {
 	api: 0,
 	kind: "parser",
 	protocol: "grpc",
-	summary: "gRPC and gRPC-Web in HTTP/2 and HTTP/1.1: calls, messages as field trees, status",
+	summary: "gRPC and gRPC-Web in HTTP/2 and HTTP/1.1: calls, messages by their descriptors or as field trees, status",
 	readsOnly: true,
+	config: optionsSchema,
+	// whoever reads no files loads no reader of them
+	prepare: async (options, files) => (await import("./descriptors.js")).prepare(options as GrpcOptions, files),
 	...payloadsOnly,
 	content: { mediaTypes: ["application/grpc", "application/grpc-web", "application/grpc-web-text"], create },
 };

@@ -1,6 +1,8 @@
 import { gunzipSync, inflateSync } from "node:zlib";
 import type { PartDecoder, StructuredValue } from "../../core/index.js";
 import { fieldTree } from "./fields.js";
+import { readMessage } from "./message-reader.js";
+import type { MessageShape, Shapes } from "./shapes.js";
 
 /** A decompressed message beyond this shows its compressed bytes. */
 const MAX_BYTES = 16 << 20;
@@ -38,16 +40,37 @@ function decompressed(bytes: Uint8Array, coding: string): Uint8Array | null {
 	return null;
 }
 
-/** Without a schema. One for each coding, for all messages of an engine. */
+/** One for each coding and type, for all messages of an engine. */
 export class Decoders {
+	readonly #shapes: Shapes | null;
 	readonly #byCoding = new Map<string | null, MessageDecoder>();
+	readonly #byType = new Map<string, MessageDecoder>();
 
-	of(coding: string | null): MessageDecoder {
-		let decoder = this.#byCoding.get(coding);
+	constructor(shapes: Shapes | null) {
+		this.#shapes = shapes;
+	}
+
+	/** `shape` null: nobody knows the type. */
+	of(coding: string | null, shape: MessageShape | null): MessageDecoder {
+		if (shape === null || this.#shapes === null) {
+			let decoder = this.#byCoding.get(coding);
+			if (decoder === undefined) {
+				decoder = new MessageDecoder(coding, fieldTree);
+				if (this.#byCoding.size < MAX_CODINGS) this.#byCoding.set(coding, decoder);
+			}
+			return decoder;
+		}
+		const key = `${shape.name} ${coding ?? ""}`;
+		let decoder = this.#byType.get(key);
 		if (decoder === undefined) {
-			decoder = new MessageDecoder(coding, fieldTree);
-			if (this.#byCoding.size < 16) this.#byCoding.set(coding, decoder);
+			const shapes = this.#shapes;
+			// what does not keep to its schema is shown without
+			decoder = new MessageDecoder(coding, (bytes) => readMessage(bytes, shape, shapes) ?? fieldTree(bytes));
+			if (this.#byType.size < MAX_TYPES) this.#byType.set(key, decoder);
 		}
 		return decoder;
 	}
 }
+
+const MAX_CODINGS = 16;
+const MAX_TYPES = 4096;

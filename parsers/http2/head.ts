@@ -85,17 +85,26 @@ export function makeHead(
 		flags: NONE,
 	};
 	let isMalformed = false;
+	let hasRegular = false;
 	let isSmuggling = false;
+	/** A value of the form that gRPC's ends may agree on: a null, and bytes. */
+	let isBinary = false;
+	let isGrpc = false;
 	for (const field of fields) {
 		const [name, value] = field;
-		if (BAD_VALUE.test(value)) isSmuggling = true;
+		if (BAD_VALUE.test(value)) {
+			if (name.endsWith("-bin") && value.charCodeAt(0) === 0) isBinary = true;
+			else isSmuggling = true;
+		}
 		if (name.charCodeAt(0) === COLON) {
-			if (pseudo.has(name) || headers.length > 0) isMalformed = true;
+			if (pseudo.has(name) || hasRegular) isMalformed = true;
 			if (!pseudo.has(name)) pseudo.set(name, value);
 			continue;
 		}
 		headers.push(field);
+		// it may have been a pseudo-field
 		if (name === UNKNOWN) continue;
+		hasRegular = true;
 		if (!NAME.test(name)) {
 			isMalformed = true;
 			if (BAD_VALUE.test(name)) isSmuggling = true;
@@ -111,13 +120,14 @@ export function makeHead(
 		} else if (name === "content-encoding" && value !== UNKNOWN) facts.coding = codings(facts.coding, value);
 		else if (name === "content-type" && facts.mediaType === null) {
 			const type = essence(value);
+			isGrpc = type.startsWith("application/grpc");
 			if (takesContent(type)) facts.mediaType = type;
 		}
 	}
 	const flags: string[] = [];
 	if (hasUnknown) flags.push("headers-unknown");
 	if (isMalformed) flags.push(MALFORMED);
-	if (isSmuggling) flags.push(SMUGGLING);
+	if (isSmuggling || (isBinary && !isGrpc)) flags.push(SMUGGLING);
 	if (flags.length > 0) facts.flags = flags;
 	const attributes: Record<string, AttributeValue> = {};
 	const summary = isRequest ? describeRequest(pseudo, facts, attributes) : describeResponse(pseudo, facts, attributes);

@@ -67,8 +67,8 @@ export class Http2Parser implements ProtocolParser {
 
 	gap(dir: Direction, length: number | null, out: ParserOutput): boolean {
 		const side = this.#sides[dir];
-		if (length === null || side.isPadded || side.isLost || length > side.left) return false;
-		if (side.stream !== null) this.#state.streams.gap(side.stream, dir, length);
+		if (length === null || side.isPadded || side.isLost || length > side.left || side.stream === null) return false;
+		this.#state.streams.gap(side.stream, dir, length);
 		side.left -= length;
 		if (side.left === 0 && side.padding === 0) this.#payloadEnd(side, dir, length, out);
 		return true;

@@ -11,6 +11,8 @@ const NAMES: Readonly<Record<number, string>> = {
 	6: "max_header_list_size",
 	8: "enable_connect_protocol",
 	9: "no_rfc7540_priorities",
+	// of gRPC: values of fields that end with -bin need no base64
+	65027: "grpc_allow_true_binary_metadata",
 };
 const INITIAL_WINDOW_SIZE = 4;
 const ENTRY_BYTES = 6;

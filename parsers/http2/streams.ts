@@ -5,6 +5,7 @@ import {
 	type MessageWriter,
 	type ParserOutput,
 } from "../../core/index.js";
+import { AbsentStreams, ANSWER, type Overtaker, type Refusal } from "./absent-streams.js";
 import type { KnownBlock } from "./block-memory.js";
 import { type Flow, StreamFlow } from "./flow.js";
 import { errorName } from "./frames.js";
@@ -14,8 +15,6 @@ import { childProtocol, tunnelHints } from "./tunnel.js";
 
 /** Streams that are open at once; no server allows as many. */
 const MAX_STREAMS = 8192;
-/** Streams that are over, of which frames may still come. */
-const MAX_FORGOTTEN = 512;
 /** Open streams that are told of something which concerned the connection. */
 const MAX_TOUCHED = 64;
 
@@ -28,7 +27,7 @@ export class Streams {
 	/** Of the client: the highest that was seen. Responses to higher ones wait for their requests. */
 	newestRequest = 0;
 	readonly #open = new Map<number, Http2Stream>();
-	readonly #reset = new Set<number>();
+	readonly #absent = new AbsentStreams();
 	readonly #flow: Flow;
 
 	constructor(flow: Flow) {
@@ -44,7 +43,7 @@ export class Streams {
 	}
 
 	isReset(id: number): boolean {
-		return this.#reset.has(id);
+		return this.#absent.isReset(id);
 	}
 
 	/** A block of fields: a request, an interim response, a response, or trailers. Its frames are `at` to `end`. */
@@ -59,8 +58,10 @@ export class Streams {
 	): void {
 		if (dir === 0 && id > this.newestRequest) this.newestRequest = id;
 		let stream = this.#open.get(id) ?? null;
-		const half = stream?.half(dir) ?? Half.idle;
-		if (half === Half.closed || this.#reset.has(id)) return;
+		const overtaker = dir === 0 && stream?.request == null ? this.#absent.take(id) : null;
+		const isOvertaken = overtaker === ANSWER;
+		const half = isOvertaken ? Half.idle : (stream?.half(dir) ?? Half.idle);
+		if (half === Half.closed || this.#absent.isReset(id)) return;
 		if (stream !== null && half === Half.open) {
 			this.#trailers(stream, dir, block, isLast, end, end - at, out);
 			return;
@@ -72,8 +73,12 @@ export class Streams {
 		}
 		if (stream === null) {
 			stream = this.#add(id, out);
-			// whatever it answers, nothing more of that is expected
-			if (dir === 1) stream.requestHalf = Half.closed;
+			if (isOvertaken) stream.responseHalf = Half.closed;
+			else if (dir === 1) {
+				// nobody waits for what it answers; should that come after all, it is told apart
+				stream.requestHalf = Half.closed;
+				this.#overtake(id, ANSWER);
+			}
 		}
 		const isPushed = dir === 1 && stream.isPush;
 		const writer =
@@ -81,6 +86,10 @@ export class Streams {
 				? stream.response
 				: out.begin(at, id, isPushed ? "message" : "exchange", stream.parent);
 		writer.wireBytes(end - at);
+		if (isOvertaken) {
+			writer.flag("overtaken");
+			out.settle("partial", id);
+		}
 		if (dir === 0) stream.request = writer;
 		else stream.response = writer;
 		if (block === null) {
@@ -88,6 +97,7 @@ export class Streams {
 			writer.head(LOST_HEAD);
 			stream.setHalf(dir, Half.open);
 			if (isLast) this.finish(stream, dir, end);
+			if (overtaker !== null && overtaker !== ANSWER) this.#refuse(stream, overtaker, out);
 			return;
 		}
 		const head = dir === 0 ? block.request : isPushed ? pushedHead(stream, block) : block.response;
@@ -103,7 +113,7 @@ export class Streams {
 		if (dir === 0) {
 			stream.requestHead = head;
 			stream.requestUs = us;
-			if (head.method === "CONNECT" && !isLast) stream.child = out.child(id);
+			if (head.method === "CONNECT" && !isLast && !isOvertaken) stream.child = out.child(id);
 		} else {
 			stream.responseHead = head;
 			stream.responseUs = us;
@@ -112,6 +122,7 @@ export class Streams {
 		if (head.coding !== null) writer.contentEncoding(head.coding);
 		if (head.mediaType !== null) writer.contentType(head.mediaType);
 		if (isLast) this.finish(stream, dir, end);
+		if (overtaker !== null && overtaker !== ANSWER) this.#refuse(stream, overtaker, out);
 	}
 
 	/** Stream 1 answers a request of HTTP/1.1 that asked to go on in HTTP/2 (RFC 7540, section 3.2). */
@@ -215,21 +226,24 @@ export class Streams {
 	reset(dir: Direction, id: number, code: number, end: number, out: ParserOutput): void {
 		this.resets++;
 		const stream = this.#open.get(id);
-		this.#forget(id);
-		if (stream === undefined) {
-			out.settle("aborted", id);
-			return;
-		}
-		this.#giveUp(stream, dir, code, end, out, {
+		const reason = {
 			"http2.reset.error_code": errorName(code),
 			"http2.reset.by": dir === 0 ? "client" : "server",
-		});
+		};
+		if (stream === undefined) {
+			if (!out.settle("aborted", id) && dir === 1 && this.#overtake(id, { code, reason, isReset: true })) return;
+			this.#absent.reset(id);
+			return;
+		}
+		this.#absent.reset(id);
+		this.#giveUp(stream, dir, code, end, out, reason);
 	}
 
 	/** GOAWAY, sent in `dir`: requests beyond `last` were not looked at. */
 	goaway(dir: Direction, last: number, code: number, out: ParserOutput): void {
 		const reason = { "http2.goaway.error_code": errorName(code), "http2.goaway.by": dir === 0 ? "client" : "server" };
 		let touched = 0;
+		if (dir === 1) this.#absent.goneAfter(last, { code, reason, isReset: false });
 		for (const stream of this.#open.values()) {
 			const isUnseen = (stream.id & 1) === (dir === 1 ? 1 : 0) && stream.id > last;
 			if (isUnseen) this.#giveUp(stream, dir, code, -1, out, reason);
@@ -327,7 +341,20 @@ export class Streams {
 	}
 
 	#answerLost(id: number, out: ParserOutput): void {
-		out.settle("partial", id);
+		if (!out.settle("partial", id)) this.#overtake(id, ANSWER);
+	}
+
+	/** Of a stream of the client that is not known. False: its request would have been seen by now. */
+	#overtake(id: number, overtaker: Overtaker): boolean {
+		if ((id & 1) === 0 || id <= this.newestRequest) return false;
+		this.#absent.overtake(id, overtaker);
+		return true;
+	}
+
+	/** The server wants nothing of this request. */
+	#refuse(stream: Http2Stream, { code, reason, isReset }: Refusal, out: ParserOutput): void {
+		if (isReset) this.#absent.reset(stream.id);
+		this.#giveUp(stream, 1, code, -1, out, reason);
 	}
 
 	#annotate(stream: Http2Stream, attributes: Attributes): void {
@@ -353,13 +380,6 @@ export class Streams {
 
 	#remove(stream: Http2Stream): void {
 		this.#open.delete(stream.id);
-	}
-
-	#forget(id: number): void {
-		this.#reset.add(id);
-		if (this.#reset.size <= MAX_FORGOTTEN) return;
-		const oldest = this.#reset.values().next().value;
-		if (oldest !== undefined) this.#reset.delete(oldest);
 	}
 }
 

@@ -12,6 +12,8 @@ const MAX_SOCKETS = 262_144;
 /** Where either is set, the first position that we hear of is not the first byte of the stream. */
 const FROM_THE_MIDDLE = layout.FLAG_LATE | layout.FLAG_POSITION_LOCAL;
 
+const LATE = { late: true } as const;
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Turns ring records into capture events. Positions, roles and losses are known here; reassembly is the engine's. */
@@ -307,6 +309,8 @@ export class Translator {
 			layer: isPlain ? "plaintext" : "transport",
 			lower: lower?.conn ?? null,
 			...(protocol === null ? {} : { protocol }),
+			// plaintext has positions of its own, from where it was first seen
+			...(!isPlain && (bytes[at + layout.RECORD_FLAGS]! & FROM_THE_MIDDLE) !== 0 ? LATE : {}),
 		};
 		const library = isPlain ? libraryName(bytes[at + layout.RECORD_LIBRARY]!) : null;
 		batch.push(library === null ? open : { ...open, library });

@@ -162,7 +162,14 @@ export class Recorder implements ParserOutput {
 
 	constructor(plugin: ParserPlugin, shared: Map<string, unknown>) {
 		const hint = { transport: "tcp", serverPort: 80, alpn: null, late: false } as const;
-		this.#parser = plugin.create({ hint, shared, handover: null, parent: null, takesContent: () => false });
+		this.#parser = plugin.create({
+			hint,
+			shared,
+			handover: null,
+			parent: null,
+			options: null,
+			takesContent: () => false,
+		});
 	}
 
 	/** The next bytes of a direction; `place` is where in their memory they lie. */

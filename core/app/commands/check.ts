@@ -15,11 +15,17 @@ export async function check(file: string, print: boolean): Promise<string> {
 }
 
 /** With all defaults, in the form of the file, without what came out of variables and files. */
-function shown({ sources, sinks, ...rest }: Config, secrets: readonly Path[]): unknown {
+function shown({ sources, sinks, protocols, ...rest }: Config, secrets: readonly Path[]): unknown {
 	const out = structuredClone({
 		version: 1,
 		...rest,
 		sources: Object.fromEntries(sources.map(({ name, type, options }) => [name, { type, ...asMapping(options) }])),
+		protocols: Object.fromEntries(
+			protocols.map(({ protocol, ports, options }) => [
+				protocol,
+				{ ...(ports.length > 0 ? { ports } : {}), ...asMapping(options) },
+			]),
+		),
 		sinks: Object.fromEntries(
 			sinks.map(({ name, type, options, ...common }) => [name, { type, ...asMapping(options), ...common }]),
 		),

@@ -51,7 +51,7 @@ async function pluginsOf(config: string | null): Promise<Plugins> {
 
 const TITLES = [
 	["source", "sources (each with `type`)"],
-	["parser", "parsers"],
+	["parser", "parsers (options in `protocols`)"],
 	["sink", "sinks (each with `type`)"],
 ] as const;
 
@@ -61,8 +61,8 @@ async function everything(plugins: Plugins): Promise<Listed[]> {
 		const plugin = await plugins.source(type);
 		if (plugin !== null) out.push({ kind: "source", name: type, summary: plugin.summary, options: plugin.config });
 	}
-	for (const { protocol, summary } of await plugins.parsers())
-		out.push({ kind: "parser", name: protocol, summary, options: null });
+	for (const { protocol, summary, config } of await plugins.parsers())
+		out.push({ kind: "parser", name: protocol, summary, options: config ?? null });
 	for (const type of plugins.sinkTypes()) {
 		const plugin = await plugins.sink(type);
 		if (plugin !== null) out.push({ kind: "sink", name: type, summary: plugin.summary, options: plugin.config });

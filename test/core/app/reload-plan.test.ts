@@ -2,7 +2,9 @@
 import test from "ava";
 import { BUILTINS } from "../../../core/app/builtins.js";
 import { makeConfig } from "../../../core/app/config-file.js";
+import { Plugins } from "../../../core/app/plugins.js";
 import { planReload } from "../../../core/app/reload-plan.js";
+import { loadConfig } from "../../../core/config/load.js";
 import { type Config, configSchema } from "../../../core/config/schema.js";
 
 const base = await makeConfig({
@@ -58,6 +60,7 @@ const OTHERS: Readonly<Record<string, Partial<Config>>> = {
 	log: { log: { ...base.log, format: "json" } },
 	metrics: { metrics: { listen: "127.0.0.1:1", allow_remote: false } },
 	record: { record },
+	protocols: { protocols: [{ protocol: "grpc", ports: [], options: {}, prepared: null }] },
 };
 
 for (const key of Object.keys(configSchema.shape).filter((one) => one !== "version" && one !== "plugins"))
@@ -67,3 +70,38 @@ for (const key of Object.keys(configSchema.shape).filter((one) => one !== "versi
 		const { applied, notApplied, sources } = plan({ ...base, ...other });
 		t.true(applied.length + notApplied.length + sources.length > 0);
 	});
+
+const BASE = "version: 1\nsources: { f: { type: pcap, files: [x.pcap] } }\nsinks: { out: { type: blackhole } }\n";
+
+async function configOf(text: string, proto: string): Promise<Config> {
+	const { config, errors } = await loadConfig(BASE + text, new Plugins(BUILTINS), {
+		file: "f.yaml",
+		folder: "/etc",
+		variables: {},
+		readFile: async () => "",
+		readBytes: async () => Buffer.from(proto),
+		list: async () => [],
+	});
+	if (config === null) throw new Error(JSON.stringify(errors));
+	return config;
+}
+
+test("options of protocols, and what stands in the files that they name, wait for a restart", async (t) => {
+	const text = "protocols: { grpc: { protos: [a.proto] } }\n";
+	const [none, one, other] = [
+		await configOf("", ""),
+		await configOf(text, "message A {}"),
+		await configOf(text, "message B {}"),
+	];
+	t.deepEqual(plan(one, one).notApplied, []);
+	for (const [now, next] of [
+		[none, one],
+		[one, other],
+		[one, none],
+	] as const) {
+		const { notApplied, applied, config } = plan(next, now);
+		t.deepEqual(notApplied, ["protocols (needs a restart)"]);
+		t.deepEqual(applied, []);
+		t.deepEqual(config.protocols, now.protocols);
+	}
+});

@@ -7,6 +7,7 @@ import { Plugins } from "../../../core/app/plugins.js";
 import { configJsonSchema } from "../../../core/config/json-schema.js";
 import { loadConfig } from "../../../core/config/load.js";
 import type { PluginCatalog } from "../../../core/config/resolve.js";
+import { configSchema } from "../../../core/config/schema.js";
 
 const ROOT = new URL("../../../../", import.meta.url);
 const read = (name: string) => readFileSync(new URL(name, ROOT), "utf8");
@@ -26,12 +27,16 @@ function completed(text: string): string {
 	].join("");
 }
 
+const TOP_LEVEL = new RegExp(`^(?:#.*\\n)*(?:include|${Object.keys(configSchema.shape).join("|")}):`);
+
 /** Texts of all configs that the repository shows, by where they are. */
 const TEXTS = new Map<string, string>();
 for (const name of DEPLOYED) TEXTS.set(`deploy/${name}`, read(`deploy/${name}`));
+// what stands in a manifest of Kubernetes is none
+// a manifest of Kubernetes is none, nor is a piece from the middle of one
 for (const page of ["README.md", ...PAGES])
 	for (const [index, [, block = ""]] of [...read(page).matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].entries())
-		TEXTS.set(`${page}#${index + 1}`, completed(block));
+		if (TOP_LEVEL.test(block)) TEXTS.set(`${page}#${index + 1}`, completed(block));
 for (const document of parseAllDocuments(read("deploy/kubernetes/daemonset.yaml"))) {
 	const { kind, data } = document.toJS() as { readonly kind: string; readonly data?: Record<string, string> };
 	if (kind === "ConfigMap") TEXTS.set("deploy/kubernetes/daemonset.yaml", String(data?.["polytap.yaml"]));
@@ -46,13 +51,18 @@ const catalog: PluginCatalog = {
 	source: (type) => builtins.source(type),
 	sink: (type) => builtins.sink(type),
 	protocols: () => builtins.protocols(),
+	parser: (protocol) => builtins.parser(protocol),
+	protocolsWithOptions: () => builtins.protocolsWithOptions(),
 };
+/** Of one message, `A`. */
+const DESCRIPTOR_SET = Uint8Array.from([0x0a, 5, 0x22, 3, 0x0a, 1, 0x41]);
 const textOf = (name: string) => TEXTS.get(name)!;
 const world = (file: string) => ({
 	file,
 	folder: "/",
 	variables: { HOME: "/root" },
 	readFile: async () => "",
+	readBytes: async (path: string) => (path.endsWith("/all.binpb") ? DESCRIPTOR_SET : new Uint8Array()),
 	list: async () => [],
 });
 
@@ -159,7 +169,10 @@ function differences(a: unknown, b: unknown, path: readonly string[] = []): stri
 function inFileForm(config: NonNullable<Awaited<ReturnType<typeof loadConfig>>["config"]>): unknown {
 	const byName = (entries: readonly { name: string; options: unknown }[]) =>
 		Object.fromEntries(entries.map(({ name, options, ...rest }) => [name, { ...rest, ...(options as object) }]));
-	return { ...config, sources: byName(config.sources), sinks: byName(config.sinks) };
+	const protocols = Object.fromEntries(
+		config.protocols.map(({ protocol, ports, options }) => [protocol, { ports, ...(options as object) }]),
+	);
+	return { ...config, sources: byName(config.sources), sinks: byName(config.sinks), protocols };
 }
 
 test("500 single mutations of the examples: a problem on that line, or another config only there", async (t) => {

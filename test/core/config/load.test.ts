@@ -2,7 +2,7 @@ import test from "ava";
 import { formatError, loadConfig } from "../../../core/config/load.js";
 import type { PluginCatalog } from "../../../core/config/resolve.js";
 import { nowhere } from "../../../core/config/world.js";
-import { type SinkPlugin, type SourcePlugin, z } from "../../../core/index.js";
+import { type ParserPlugin, type SinkPlugin, type SourcePlugin, z } from "../../../core/index.js";
 
 const unused = () => {
 	throw new Error("validation must not create anything");
@@ -41,12 +41,24 @@ const sink: SinkPlugin = {
 	create: unused,
 };
 
+const PROTOCOLS = ["http/1.1", "mysql", "redis"];
+const parser: ParserPlugin = {
+	api: 0,
+	kind: "parser",
+	protocol: "",
+	summary: "",
+	detect: unused,
+	create: unused,
+};
+
 const catalog: PluginCatalog = {
 	sourceTypes: () => ["tap", "tape"],
 	sinkTypes: () => ["file"],
-	protocols: async () => ["http/1.1", "mysql", "redis"],
+	protocols: async () => PROTOCOLS,
 	source: async (type) => [live, recorded].find((plugin) => plugin.type === type) ?? null,
 	sink: async (type) => (type === "file" ? sink : null),
+	parser: async (protocol) => (PROTOCOLS.includes(protocol) ? { ...parser, protocol } : null),
+	protocolsWithOptions: async () => [],
 };
 
 const good = `version: 1
@@ -133,7 +145,11 @@ const cases: readonly (readonly [title: string, text: string, expected: readonly
 			'f.yaml:7:3: protocols: no parser reads "mysqll" (did you mean "mysql"?)',
 		],
 	],
-	["a hint without ports", `${good}protocols: { redis: {} }\n`, ['f.yaml:6:14: protocols.redis: "ports" is required']],
+	[
+		"an option that the protocol does not have",
+		`${good}protocols: { redis: { port: 1 } }\n`,
+		['f.yaml:6:23: protocols.redis: unknown key "port" (did you mean "ports"?)'],
+	],
 	["a duplicate key", `${good}version: 1\n`, ["f.yaml:6:1: this key is there twice"]],
 	[
 		"a bad name",

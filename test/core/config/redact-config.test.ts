@@ -5,7 +5,14 @@ import { Plugins } from "../../../core/app/plugins.js";
 import { formatError, loadConfig } from "../../../core/config/load.js";
 
 const catalog = new Plugins(BUILTINS);
-const world = { file: "f.yaml", folder: "/", variables: {}, readFile: async () => "", list: async () => [] };
+const world = {
+	file: "f.yaml",
+	folder: "/",
+	variables: {},
+	readFile: async () => "",
+	readBytes: async () => new Uint8Array(),
+	list: async () => [],
+};
 const good = `version: 1
 sources:
   file: { type: pcap, files: [a.pcap] }

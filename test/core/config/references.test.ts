@@ -32,6 +32,8 @@ const catalog: PluginCatalog = {
 	protocols: async () => [],
 	source: async (type) => (type === "tap" ? source : null),
 	sink: async (type) => (type === "file" ? sink : null),
+	parser: async () => null,
+	protocolsWithOptions: async () => [],
 };
 
 /** Loads `/etc/main.yaml` of a world made of these files. */
@@ -46,6 +48,7 @@ function load(files: Record<string, string>, variables: Record<string, string> =
 		folder: "/etc",
 		variables,
 		readFile: async (path) => at(path),
+		readBytes: async (path) => Buffer.from(at(path)),
 		list: async (folder) =>
 			Object.keys(files)
 				.filter((path) => path.startsWith(`${folder}/`) && !path.slice(folder.length + 1).includes("/"))

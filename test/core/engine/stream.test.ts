@@ -103,3 +103,43 @@ test("a gap without an end reaches to where bytes go on", (t) => {
 	stream.giveUp(300);
 	t.like(recorder.parts[1], { offset: 4, length: 5, cause: "source-lost" });
 });
+
+test("joined late: the first bytes go on at once, and what comes too late for before them is counted", (t) => {
+	const recorder = new Recorder();
+	const totals = new EngineTotals();
+	const stream = new Stream(recorder, LIMITS, "joined-late", totals, true);
+	stream.bytes(content(0, 10), 5000, 1, 1);
+	t.is(stream.deadlineUs, 0);
+	t.is(stream.first, 5000);
+	stream.bytes(content(0, 20), 4985, 1, 1);
+	stream.bytes(content(0, 7), 5003, 1, 1);
+	stream.bytes(content(0, 2), 5013, 2, 2);
+	t.is(totals.bytesOrphaned, 15);
+	t.is(totals.bytesDuplicate, 12);
+	t.is(stream.lateBytes, 2);
+	stream.giveUp(100);
+	t.deepEqual(
+		recorder.parts.map(({ offset, length, cause }) => [offset, length, cause]),
+		[
+			[5000, 10, ""],
+			[5010, 3, "missed"],
+			[5013, 2, ""],
+		],
+	);
+});
+
+test("joined late: a hole that somebody knows of is waited for", (t) => {
+	const recorder = new Recorder();
+	const stream = new Stream(recorder, LIMITS, "joined-late", new EngineTotals(), true);
+	stream.gap(4000, 1000, "ring-full", 1);
+	stream.bytes(content(0, 10), 5000, 1, 1);
+	t.is(recorder.parts.length, 0);
+	stream.giveUp(100);
+	t.deepEqual(
+		recorder.parts.map(({ offset, length, cause }) => [offset, length, cause]),
+		[
+			[4000, 1000, "ring-full"],
+			[5000, 10, ""],
+		],
+	);
+});

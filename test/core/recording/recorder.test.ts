@@ -108,22 +108,24 @@ const anyEvent: fc.Arbitrary<CaptureEvent> = fc.oneof(
 		attributes: fc.constant({ thread: "é", n: 1, yes: true }),
 	}),
 	fc.constant({ kind: "exchange" as const, exchange: sampleExchange() }),
-	fc.record({
-		kind: fc.constant("open" as const),
-		conn,
-		tsUs: fc.maxSafeNat(),
-		transport: fc.constant("tcp" as const),
-		client: fc.constant({ address: "10.0.0.1", port: 1 }),
-		server: fc.constant({ address: "::1", port: 2 }),
-		role: fc.constantFrom("client" as const, "wire" as const),
-		roleKnown: fc.boolean(),
-		bases: fc.option(fc.tuple(fc.nat(), fc.nat())),
-		fromStart: fc.boolean(),
-		netns: fc.option(fc.nat()),
-		process: fc.constant(null),
-		layer: fc.constant("transport" as const),
-		lower: fc.option(fc.nat()),
-	}),
+	fc
+		.record({
+			kind: fc.constant("open" as const),
+			conn,
+			tsUs: fc.maxSafeNat(),
+			transport: fc.constant("tcp" as const),
+			client: fc.constant({ address: "10.0.0.1", port: 1 }),
+			server: fc.constant({ address: "::1", port: 2 }),
+			role: fc.constantFrom("client" as const, "wire" as const),
+			roleKnown: fc.boolean(),
+			bases: fc.option(fc.tuple(fc.nat(), fc.nat())),
+			fromStart: fc.boolean(),
+			netns: fc.option(fc.nat()),
+			process: fc.constant(null),
+			layer: fc.constant("transport" as const),
+			lower: fc.option(fc.nat()),
+		})
+		.map((open) => (open.roleKnown ? open : { ...open, late: true as const })),
 );
 
 test("every call comes back as it was made, whatever the events", async (t) => {

@@ -1,4 +1,3 @@
-import { gzipSync } from "node:zlib";
 import test from "ava";
 import type { Exchange } from "../../../core/index.js";
 import { Redactor } from "../../../core/redaction/redactor.js";
@@ -6,17 +5,8 @@ import grpc from "../../../parsers/grpc/index.js";
 import http1 from "../../../parsers/http1/index.js";
 import http2 from "../../../parsers/http2/index.js";
 import { Harness } from "../../core/engine/harness.js";
-import { type Chunk, talk } from "../http2/talk.js";
-
-function framed(message: Uint8Array, flags = 0): Buffer {
-	const head = Buffer.alloc(5);
-	head[0] = flags;
-	head.writeUInt32BE(message.length, 1);
-	return Buffer.concat([head, message]);
-}
-/** Field 1 is a name, field 2 a number. */
-const message = (name: string, count: number): Buffer =>
-	Buffer.concat([Buffer.from([0x0a, name.length]), Buffer.from(name), Buffer.from([0x10, count])]);
+import type { Chunk } from "../http2/talk.js";
+import { calls, framed, message } from "./conversations.js";
 
 function play(chunks: readonly Chunk[], size: number): Exchange[] {
 	const h = new Harness({}, [http1, http2, grpc]).open();
@@ -32,41 +22,9 @@ function play(chunks: readonly Chunk[], size: number): Exchange[] {
 	return h.exchanges.filter(({ kind }) => kind === "exchange");
 }
 
-const HEADERS = { ":method": "POST", "content-type": "application/grpc+proto", te: "trailers", "grpc-timeout": "2S" };
-
-const recorded = talk(
-	(stream, headers) => {
-		const path = String(headers[":path"]);
-		const answer = { ":status": 200, "content-type": "application/grpc+proto", "grpc-encoding": "gzip" };
-		if (path.endsWith("/Refuse")) {
-			stream.respond({ ...answer, "grpc-status": "7", "grpc-message": "not%20you" }, { endStream: true });
-			return;
-		}
-		stream.resume();
-		stream.on("end", () => {
-			stream.respond(answer, { waitForTrailers: true });
-			stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": path.endsWith("/Fail") ? "5" : "0" }));
-			const two = framed(gzipSync(message("two", 2)), 1);
-			stream.write(Buffer.concat([framed(message("one", 1)), two.subarray(0, 7)]));
-			stream.end(two.subarray(7));
-		});
-	},
-	async (client) => {
-		for (const method of ["Buy", "Fail", "Refuse"]) {
-			const stream = client.request({ ...HEADERS, ":path": `/shop.Orders/${method}` });
-			stream.resume();
-			stream.write(framed(message("ask", 7)));
-			stream.end(framed(message("more", 8)));
-			await new Promise((resolve) => {
-				stream.on("close", resolve);
-			});
-		}
-	},
-);
-
 for (const size of [Number.POSITIVE_INFINITY, 1, 11])
 	test(`messages, compressed ones too, and the status from wherever it is, ${size} bytes at a time`, async (t) => {
-		const [buy, fail, refuse] = play(await recorded, size);
+		const [buy, fail, refuse] = play(calls, size);
 		t.is(buy!.protocol, "grpc");
 		t.deepEqual(buy!.summary, { operation: "shop.Orders/Buy", result: "OK" });
 		t.like(buy!.request!.attributes, {
@@ -132,7 +90,7 @@ for (const [type, body] of [
 
 test("rules reach headers of HTTP/2 and fields of messages", async (t) => {
 	const redactor = Redactor.of([{ headers: ["te"], match: ["ask|two"], json: ["$['2']"] }])!;
-	const shown = JSON.stringify(play(await recorded, 1000).map((x) => redactor.redact(x)));
+	const shown = JSON.stringify(play(calls, 1000).map((x) => redactor.redact(x)));
 	t.false(/"ask"|"two"|"trailers"\]/.test(shown));
 	t.true(shown.includes('"one"'));
 	t.true(shown.includes('"te"'));

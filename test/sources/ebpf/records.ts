@@ -96,7 +96,7 @@ function aboveText({ layer, lower, library, fromStart }: OpenEvent): string {
 function textOf(event: CaptureEvent): string {
 	switch (event.kind) {
 		case "open":
-			return `open ${event.conn} ${event.role}${event.roleKnown ? "" : "?"} ${event.client.address}:${event.client.port} ${event.server.address}:${event.server.port} ${event.bases}${aboveText(event)}`;
+			return `open ${event.conn} ${event.role}${event.roleKnown ? "" : "?"} ${event.client.address}:${event.client.port} ${event.server.address}:${event.server.port} ${event.bases}${event.late === true ? " late" : ""}${aboveText(event)}`;
 		case "bytes":
 			return `bytes ${event.conn} ${event.dir} ${event.offset} ${Buffer.from(event.data).toString("latin1")}`;
 		case "gap":

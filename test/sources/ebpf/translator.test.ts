@@ -16,7 +16,10 @@ test("a request and its answer, and the end of both", (t) => {
 test("positions beyond 32 bits", (t) => {
 	const script = new Script();
 	const offset = 5 * 2 ** 32 + 7;
-	t.deepEqual(script.payload({ flags: layout.FLAG_LATE, offset, data: "x" }), [OPEN, `bytes 1 1 ${offset} x`]);
+	t.deepEqual(script.payload({ flags: layout.FLAG_LATE, offset, data: "x" }), [
+		`${OPEN} late`,
+		`bytes 1 1 ${offset} x`,
+	]);
 	t.deepEqual(script.payload({ flags: layout.FLAG_LATE, offset: offset + 1, data: "y" }), [
 		`bytes 1 1 ${offset + 1} y`,
 	]);
@@ -96,7 +99,7 @@ test("joined late: what passed before is not missing, what was lost since is", (
 	const script = new Script();
 	const flags = layout.FLAG_LATE;
 	t.deepEqual(script.payload({ flags, offset: 1000, lost: 10, data: "x" }), [
-		OPEN,
+		`${OPEN} late`,
 		"gap 1 1 990+10 ring-full",
 		"bytes 1 1 1000 x",
 	]);
@@ -146,7 +149,7 @@ test("an upper-layer protocol takes over: other streams, without sequence number
 	script.payload({ data: "hello" });
 	t.deepEqual(script.payload({ flags: layout.FLAG_POSITION_LOCAL, offset: 5, data: "plain" }), [
 		"close 1",
-		"open 1 server 10.0.0.2:4000 10.0.0.1:80 null",
+		"open 1 server 10.0.0.2:4000 10.0.0.1:80 null late",
 		"bytes 1 1 5 plain",
 	]);
 });
@@ -220,7 +223,7 @@ test("plaintext above TLS is a connection of its own, above its socket; what pas
 test("plaintext that was joined late has positions of its own", (t) => {
 	const script = new Script();
 	t.deepEqual(script.payload({ flags: PLAIN | layout.FLAG_LATE, data: "middle" }), [
-		OPEN,
+		`${OPEN} late`,
 		"open 2 server 10.0.0.2:4000 10.0.0.1:80 null plaintext above 1 openssl late",
 		"bytes 2 1 0 middle",
 	]);

@@ -37,10 +37,14 @@ export class Truth {
 			const { outcome, flags, summary } = exchange.record;
 			const isWhole = (outcome === "ok" || outcome === "error") && flags.length === 0;
 			let isKnown = true;
+			// of the whole ones, where only the rest of them was seen
+			let { request, response } = exchange;
 			for (const message of halves(exchange)) {
 				const whole = this.#messages.get(place(message)) ?? this.#around(message);
 				// what a response is made of may depend on its request: without that, or with another one, nobody can tell
 				const isAnswer = message.dir === 1 && this.#answers.has(place(message));
+				if (whole?.dir === 0) request = whole;
+				else if (whole !== undefined) response = whole;
 				if (whole !== undefined && !(isAnswer && !this.#pairs.has(pair(exchange))))
 					this.#compare(whole, message, findings, options);
 				else if (whole !== undefined) continue;
@@ -55,7 +59,7 @@ export class Truth {
 			}
 			// in a pipeline without tags nobody can tell which of the requests was lost
 			const isTagged = exchange.isTagged && exchange.request !== null;
-			if (isWhole && isKnown && isTagged && !this.#pairs.has(pair(exchange)))
+			if (isWhole && isKnown && isTagged && !this.#pairs.has(pair({ request, response })))
 				findings.report("honest", `${summary.operation} got the answer of another request: ${summary.result}`);
 		}
 	}
@@ -124,6 +128,6 @@ function place({ dir, start }: { readonly dir: Direction; readonly start: number
 	return `${dir}:${start}`;
 }
 
-function pair({ request, response }: SeenExchange): string {
+function pair({ request, response }: Pick<SeenExchange, "request" | "response">): string {
 	return `${request?.start ?? "-"}:${response?.start ?? "-"}`;
 }

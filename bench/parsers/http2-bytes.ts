@@ -1,0 +1,32 @@
+/** Connections of HTTP/2 for benchmarks: blocks of fields as clients send them that have said them before. */
+import { block, END_STREAM, frame, indexed, PREFACE, Type } from "../../test/spikes/http2-frames.js";
+
+export type Fields = readonly (readonly [string, string])[];
+
+const END_HEADERS = 4;
+const FRAME_BYTES = 16_384;
+
+/** Puts all of them into the dynamic table. */
+export const inserted = (fields: Fields): Buffer => block(fields.map(([name, value]) => [`+${name}`, value] as const));
+
+/** The same fields again: the first of them is the oldest entry. */
+export const again = (fields: Fields, newer = 0): Buffer =>
+	Buffer.concat(fields.map((_, i) => indexed(fields.length - 1 - i + newer)));
+
+export const headers = (stream: number, fields: Uint8Array, isLast = false): Buffer =>
+	frame(Type.headers, END_HEADERS | (isLast ? END_STREAM : 0), stream, fields);
+
+/** A body in frames of the usual size; `isLast`: the stream ends with it. */
+export function body(stream: number, bytes: Uint8Array, isLast = true): Buffer {
+	const frames: Buffer[] = [];
+	for (let from = 0; from < bytes.length; from += FRAME_BYTES) {
+		const piece = bytes.subarray(from, from + FRAME_BYTES);
+		frames.push(frame(Type.data, isLast && from + FRAME_BYTES >= bytes.length ? END_STREAM : 0, stream, piece));
+	}
+	return Buffer.concat(frames);
+}
+
+export const CLIENT_PREFACE = Buffer.concat([PREFACE, frame(Type.settings, 0, 0)]);
+export const SERVER_PREFACE = frame(Type.settings, 0, 0);
+/** Odd numbers, as a client's streams have them. */
+export const streams = (count: number): number[] => Array.from({ length: count }, (_, i) => 2 * i + 3);

@@ -1,0 +1,85 @@
+/** HTTP/2 through the whole engine on one core: `node dist/bench/parsers/http2.js`. */
+import http2 from "../../parsers/http2/index.js";
+import { block } from "../../test/spikes/http2-frames.js";
+import { main } from "../harness/options.js";
+import { benchParser } from "../harness/parser-throughput.js";
+import * as wire from "./http2-bytes.js";
+
+const ASK: wire.Fields = [
+	[":method", "GET"],
+	[":path", "/orders/7"],
+	[":scheme", "http"],
+	[":authority", "shop.example.test"],
+	["user-agent", "bench/1.0"],
+	["accept", "*/*"],
+];
+const ANSWER: wire.Fields = [
+	[":status", "200"],
+	["content-type", "text/plain"],
+	["server", "bench"],
+];
+const SMALL = Buffer.from("x".repeat(20));
+const LARGE = Buffer.alloc(32 << 20, "0123456789abcdef");
+const AT_ONCE = 16;
+
+const answer = (stream: number, bytes: Uint8Array): Buffer =>
+	Buffer.concat([wire.headers(stream, wire.again(ANSWER)), wire.body(stream, bytes)]);
+const many = wire.streams(AT_ONCE);
+const paths = wire.streams(64);
+/** All fields but the path, which is another one each time. */
+const withPath = (stream: number): Buffer =>
+	Buffer.concat([
+		wire.again(ASK).subarray(0, 1),
+		block([[":path", `/orders/${stream}?page=${stream}`]]),
+		wire.again(ASK).subarray(2),
+	]);
+
+await main(() =>
+	benchParser({
+		parser: http2,
+		name: "http2",
+		port: 8080,
+		opening: [
+			[0, Buffer.concat([wire.CLIENT_PREFACE, wire.headers(1, wire.inserted(ASK), true)])],
+			[1, Buffer.concat([wire.SERVER_PREFACE, wire.headers(1, wire.inserted(ANSWER)), wire.body(1, SMALL)])],
+		],
+		openingExchanges: 1,
+		talks: [
+			{
+				name: "GET, 20 bytes",
+				request: wire.headers(3, wire.again(ASK), true),
+				response: answer(3, SMALL),
+				times: 150_000,
+			},
+			{
+				name: "GET, 20 bytes, 64 paths",
+				request: Buffer.concat(paths.map((id) => wire.headers(id, withPath(id), true))),
+				response: Buffer.concat(paths.map((id) => answer(id, SMALL))),
+				times: 2500,
+				exchanges: 64,
+			},
+			{
+				name: "GET, 20 bytes, 16 streams at once",
+				request: Buffer.concat(many.map((id) => wire.headers(id, wire.again(ASK), true))),
+				response: Buffer.concat([
+					...many.map((id) => wire.headers(id, wire.again(ANSWER))),
+					...many.map((id) => wire.body(id, SMALL)),
+				]),
+				times: 10_000,
+				exchanges: AT_ONCE,
+			},
+			{
+				name: "GET, a body of 32 MiB",
+				request: wire.headers(3, wire.again(ASK), true),
+				response: answer(3, LARGE),
+				times: 12,
+			},
+			{
+				name: "POST, a body of 32 MiB",
+				request: Buffer.concat([wire.headers(3, wire.again(ASK)), wire.body(3, LARGE)]),
+				response: answer(3, SMALL),
+				times: 12,
+			},
+		],
+	}),
+);

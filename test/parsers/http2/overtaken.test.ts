@@ -1,0 +1,85 @@
+/** What is read of a stream before its request: both directions are captured apart, and one may be far behind. */
+import test from "ava";
+import { END_STREAM, frame, Type } from "../../spikes/http2-frames.js";
+import { data, get, post, reset, status, Wire, word } from "./frames.js";
+
+const LONGER_THAN_IT_WAITS = 60_000;
+
+test("a response that is over before its request comes: both are there, apart", (t) => {
+	const wire = new Wire().say(1, status(1, 200), data(1, "answer")).pass(LONGER_THAN_IT_WAITS);
+	wire.say(0, get(1, "/late"), get(3, "/next")).say(1, status(3, 204, [], END_STREAM));
+	const all = wire.end();
+	t.deepEqual(wire.lines, ["→200 partial", "GET /late→ partial", "GET /next→204 ok"]);
+	t.is(all[0]!.response!.body.data, "answer");
+	t.deepEqual(all[1]!.flags, ["overtaken"]);
+	t.deepEqual(all[2]!.flags, []);
+});
+
+test("a response that goes on when its request comes", (t) => {
+	const wire = new Wire().say(1, status(1, 200), data(1, "an", 0)).pass(LONGER_THAN_IT_WAITS);
+	wire.say(0, post(1, "/late"), data(1, "question", 0));
+	wire.say(1, data(1, "swer"));
+	wire.say(0, data(1, "s"));
+	const all = wire.end();
+	t.deepEqual(wire.lines, ["→200 partial", "POST /late→ partial"]);
+	t.is(all[0]!.response!.body.data, "answer");
+	t.is(all[1]!.request!.body.data, "questions");
+	t.is(wire.notes["http2.streams"], 1);
+});
+
+test("many responses before their requests: every request comes out once", (t) => {
+	const wire = new Wire();
+	const ids = Array.from({ length: 200 }, (_, i) => 2 * i + 1);
+	wire.say(1, ...ids.map((id) => status(id, 200, [], END_STREAM))).pass(LONGER_THAN_IT_WAITS);
+	wire.say(0, ...ids.map((id) => get(id, `/${id}`)));
+	const all = wire.end();
+	t.is(all.filter(({ request }) => request !== null).length, 200);
+	t.is(all.filter(({ response }) => response !== null).length, 200);
+	t.true(all.every(({ outcome }) => outcome === "partial"));
+});
+
+test("a reset that is read before the request", (t) => {
+	const wire = new Wire().say(1, reset(1, 7)).pass(LONGER_THAN_IT_WAITS);
+	wire.say(0, get(1, "/refused"), post(3, "/fine"), data(3, "x")).say(1, status(3, 200, [], END_STREAM));
+	const all = wire.end();
+	t.deepEqual(wire.lines.sort(), ["GET /refused→ aborted", "POST /fine→200 ok"]);
+	t.like(all.find(({ summary }) => summary.operation === "GET /refused")!.annotations, {
+		"http2.reset.error_code": "REFUSED_STREAM",
+		"http2.reset.by": "server",
+	});
+});
+
+test("a request after GOAWAY is not answered, and says why", (t) => {
+	const wire = new Wire().say(0, get(1, "/seen"));
+	wire.say(1, frame(Type.goaway, 0, 0, Buffer.concat([word(1, 0), Buffer.from("shutting down")])));
+	wire.say(0, get(3, "/too-late"), post(5, "/too-late-too"));
+	wire.say(1, status(1, 200, [], END_STREAM));
+	wire.say(0, data(5, "ignored"));
+	const all = wire.end();
+	t.deepEqual(wire.lines.sort(), ["GET /seen→200 ok", "GET /too-late→ aborted", "POST /too-late-too→ aborted"]);
+	for (const x of all.filter(({ outcome }) => outcome === "aborted"))
+		t.like(x.annotations, { "http2.goaway.error_code": "NO_ERROR", "http2.goaway.by": "server" });
+	t.like(wire.notes, { "http2.goaway.server.debug": "shutting down", "http2.goaway.server.last_stream": 1 });
+});
+
+test("what a client still sends of a stream that was reset is no new request", (t) => {
+	const wire = new Wire().say(0, post(1, "/reset"), data(1, "a", 0)).say(1, reset(1, 8));
+	wire.say(0, data(1, "b", 0), frame(Type.headers, 5, 1, Buffer.from([0, 1, 0x78, 1, 0x79])));
+	t.is(wire.end().length, 1);
+	t.deepEqual(wire.lines, ["POST /reset→ aborted"]);
+});
+
+test("a server that answers what it said it would not: the same, whichever was captured first", (t) => {
+	const gone = frame(Type.goaway, 0, 0, word(1, 0));
+	const answers = [status(3, 200), data(3, "all the same")];
+	const asked = new Wire().say(0, get(1, "/a"), get(3, "/b")).say(1, gone, ...answers);
+	const told = new Wire()
+		.say(0, get(1, "/a"))
+		.say(1, gone)
+		.say(0, get(3, "/b"))
+		.say(1, ...answers);
+	asked.end();
+	told.end();
+	t.deepEqual(told.lines, ["GET /b→ aborted", "→200 partial", "GET /a→ unanswered"]);
+	t.deepEqual(asked.lines, told.lines);
+});
