@@ -17,7 +17,7 @@ import {
 import { PASSWORD, startMariaDb } from "./support/mariadb.js";
 import { missing } from "./support/needs.js";
 import { postgresqlFolder, startPostgresql } from "./support/postgresql.js";
-import { runProgram } from "./support/program.js";
+import { pause, runProgram } from "./support/program.js";
 import { withScope } from "./support/scope.js";
 
 const JARS = "/usr/share/java";
@@ -233,6 +233,11 @@ async function switchOnTls(cluster: Awaited<ReturnType<typeof startPostgresql>>)
 	await cluster.ask(`alter system set ssl_cert_file = '${certificate}'`);
 	await cluster.ask("alter system set ssl = on");
 	await cluster.ask("select pg_reload_conf()");
+	// the reload happens some time after the answer
+	for (let looks = 0; (await cluster.ask("show ssl")) !== "on"; looks++) {
+		if (looks > 100) throw new Error("PostgreSQL did not switch TLS on");
+		await pause(100);
+	}
 }
 
 async function makeCertificate(folder: string): Promise<{ key: string; certificate: string }> {
