@@ -1,7 +1,7 @@
 /** Libraries that Java services are made of: every exchange whole, at both ends, without one error of a hook. */
 
 import { existsSync } from "node:fs";
-import { chown, copyFile, mkdir, stat } from "node:fs/promises";
+import { copyFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import type { Exchange } from "../../core/index.js";
@@ -17,7 +17,7 @@ import {
 import { PASSWORD, startMariaDb } from "./support/mariadb.js";
 import { missing } from "./support/needs.js";
 import { postgresqlFolder, startPostgresql } from "./support/postgresql.js";
-import { pause, runProgram } from "./support/program.js";
+import { runProgram } from "./support/program.js";
 import { withScope } from "./support/scope.js";
 
 const JARS = "/usr/share/java";
@@ -140,8 +140,7 @@ withDatabase(
 	"HikariCP and pgjdbc over TLS: statements with their text, their pool and their lease, without bound values",
 	(t) =>
 		withScope(async (scope) => {
-			const cluster = await startPostgresql(scope);
-			await switchOnTls(cluster);
+			const cluster = await startPostgresql(scope, { hasTls: true });
 			const programs = await JavaPrograms.compile(scope, ["Database.java"], DATABASE);
 			const capture = await startJavaCapture(scope);
 			const url = `jdbc:postgresql://127.0.0.1:${cluster.port}/postgres?sslmode=require`;
@@ -222,22 +221,6 @@ async function nativeFolder(programs: JavaPrograms): Promise<string> {
 	await mkdir(folder);
 	await copyFile(TCNATIVE, join(folder, "libnetty_tcnative.so"));
 	return folder;
-}
-
-async function switchOnTls(cluster: Awaited<ReturnType<typeof startPostgresql>>): Promise<void> {
-	const { key, certificate } = await makeCertificate(cluster.folder);
-	const { uid, gid } = await stat(cluster.folder);
-	await chown(key, uid, gid);
-	await chown(certificate, uid, gid);
-	await cluster.ask(`alter system set ssl_key_file = '${key}'`);
-	await cluster.ask(`alter system set ssl_cert_file = '${certificate}'`);
-	await cluster.ask("alter system set ssl = on");
-	await cluster.ask("select pg_reload_conf()");
-	// the reload happens some time after the answer
-	for (let looks = 0; (await cluster.ask("show ssl")) !== "on"; looks++) {
-		if (looks > 100) throw new Error("PostgreSQL did not switch TLS on");
-		await pause(100);
-	}
 }
 
 async function makeCertificate(folder: string): Promise<{ key: string; certificate: string }> {
