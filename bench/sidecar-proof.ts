@@ -11,7 +11,6 @@ import { join } from "node:path";
 import type { Exchange } from "../core/index.js";
 import { startNginx } from "../test/e2e/support/nginx.js";
 import { startPostgresql } from "../test/e2e/support/postgresql.js";
-import { pause, runProgram } from "../test/e2e/support/program.js";
 import { type Scope, withScope } from "../test/e2e/support/scope.js";
 import { legOf, makeCertificate, sha256, startSidecar } from "../test/e2e/support/sidecar.js";
 
@@ -144,15 +143,7 @@ async function http2(scope: Scope): Promise<void> {
 }
 
 async function postgresql(scope: Scope, withTls: boolean): Promise<void> {
-	const cluster = await startPostgresql(scope);
-	if (withTls) {
-		const data = join(cluster.folder, "data");
-		const { key, cert } = await makeCertificate(data, "db.test");
-		await runProgram("chown", ["postgres", key, cert], 5_000);
-		await cluster.ask("alter system set ssl = on");
-		await cluster.ask("select pg_reload_conf()");
-		for (let looks = 0; looks < 100 && (await cluster.ask("show ssl")) !== "on"; looks++) await pause(100);
-	}
+	const cluster = await startPostgresql(scope, { hasTls: withTls });
 	const folder = await scope.folder();
 	const tls = { mode: "intercept", ca_folder: join(folder, "ca"), upstream_verify: false };
 	const sidecar = await startSidecar(scope, {

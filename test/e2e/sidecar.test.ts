@@ -239,13 +239,7 @@ needing("openssl", "curl")(
 
 needing("openssl")("PostgreSQL: the switch to TLS is followed, statements are captured", (t) =>
 	withScope(async (scope) => {
-		const cluster = await startPostgresql(scope);
-		const data = join(cluster.folder, "data");
-		await makeCertificate(data, "db.test");
-		await runProgram("chown", ["postgres", join(data, "server.key"), join(data, "server.crt")], 5_000);
-		await cluster.ask("alter system set ssl = on");
-		await cluster.ask("select pg_reload_conf()");
-		for (let looks = 0; looks < 100 && (await cluster.ask("show ssl")) !== "on"; looks++) await pause(100);
+		const cluster = await startPostgresql(scope, { hasTls: true });
 		const sidecar = await startSidecar(scope, {
 			source: {
 				upstream: `127.0.0.1:${cluster.port}`,
