@@ -29,7 +29,7 @@ const KEYS: Readonly<Record<CaptureEvent["kind"], readonly string[]>> = {
 	close: ["conn", "tsUs"],
 	loss: ["bytes", "events", "cause"],
 };
-const OPTIONAL = new Set(["isFinal", "late", "library", "lowerRange"]);
+const OPTIONAL = new Set(["isFinal", "late", "library", "lowerRange", "protocol", "quietUs"]);
 /** The year 2200: beyond it somebody counted in another unit. */
 const LATEST_US = 7_258_118_400_000_000;
 
