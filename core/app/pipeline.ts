@@ -81,6 +81,8 @@ export class Pipeline {
 			close: () => one.source.close(),
 		}));
 		this.sources = (await this.openEach(sources, "SOURCE_FAILED", this.states.sources)).map(({ one }) => one);
+		// one that never began has ended: what is held for it must not wait for it
+		for (const one of parts.sources) if (!this.sources.includes(one)) one.engine.sourceEnded(one.number, wallUs());
 	}
 
 	/** `node (ebpf), file (pcap)`: what captures. */
