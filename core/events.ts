@@ -52,8 +52,16 @@ export interface ProcessIdentity {
 	readonly executable: string | null;
 	/** Path in the cgroup v2 hierarchy, or null. */
 	readonly cgroup: string | null;
+	/** Id of the container that it runs in, or null. */
 	readonly container: string | null;
+	/** Of Kubernetes: the pod's uid, or null. */
 	readonly pod: string | null;
+	/** Who made the container: `docker`, `containerd`, `cri-o`, `podman`, `lxc`, `nspawn`; null where nobody tells. */
+	readonly runtime: string | null;
+	/** The systemd unit that it belongs to, or null. */
+	readonly unit: string | null;
+	/** The user it runs as, by number, as the initial user namespace has it; null where it could not be read. */
+	readonly uid: number | null;
 }
 
 /**

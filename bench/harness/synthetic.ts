@@ -19,6 +19,9 @@ export const NGINX: ProcessIdentity = {
 	executable: "/usr/sbin/nginx",
 	cgroup: "/system.slice/nginx.service",
 	container: null,
+	runtime: null,
+	unit: null,
+	uid: null,
 	pod: null,
 };
 

@@ -1,5 +1,6 @@
-import { readFileSync, readlinkSync } from "node:fs";
+import { readFileSync, readlinkSync, statSync } from "node:fs";
 import type { ProcessIdentity } from "../events.js";
+import { type CgroupFacts, cgroupFacts } from "./cgroup-path.js";
 
 /** Identities that are remembered; the oldest go first. */
 const MAX_PROCESSES = 4096;
@@ -33,9 +34,8 @@ export class Processes {
 			pid,
 			name: stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")")),
 			executable: readLink(`/proc/${pid}/exe`),
-			cgroup: cgroupOf(pid),
-			container: null,
-			pod: null,
+			...belongingOf(readText(`/proc/${pid}/cgroup`)),
+			uid: ownerOf(pid),
 		};
 		this.#known.delete(pid);
 		this.#known.set(pid, { identity, startTime, checkedMs: nowMs });
@@ -47,11 +47,34 @@ export class Processes {
 	}
 }
 
-function cgroupOf(pid: number): string | null {
-	const line = readText(`/proc/${pid}/cgroup`)
-		?.split("\n")
-		.find((each) => each.startsWith("0::"));
-	return line?.slice(3) ?? null;
+type Belonging = Pick<ProcessIdentity, "cgroup" | "container" | "pod" | "runtime" | "unit">;
+
+/** By /proc/PID/cgroup; where version 2 does not tell of a container a hierarchy of version 1 may. */
+export function belongingOf(text: string | null): Belonging {
+	const paths = (text ?? "").split("\n").flatMap((line) => {
+		const [, hierarchy, path] = /^(\d+):[^:]*:(.*)$/.exec(line) ?? [];
+		return path === undefined ? [] : [{ isVersion2: hierarchy === "0", path }];
+	});
+	const own = paths.find(({ isVersion2 }) => isVersion2)?.path ?? null;
+	const candidates = [...(own === null ? [] : [own]), ...paths.map(({ path }) => path)].map(cgroupFacts);
+	const known: CgroupFacts | undefined =
+		candidates.find(({ container }) => container !== null) ?? candidates.find(({ unit }) => unit !== null);
+	return {
+		cgroup: own,
+		container: known?.container ?? null,
+		pod: known?.podUid ?? null,
+		runtime: known?.runtime ?? null,
+		unit: known?.unit ?? null,
+	};
+}
+
+/** Who owns the folder of a process is who it runs as; of one that may not be looked at it is root. */
+function ownerOf(pid: number): number | null {
+	try {
+		return statSync(`/proc/${pid}`).uid;
+	} catch {
+		return null;
+	}
 }
 
 function readText(path: string): string | null {

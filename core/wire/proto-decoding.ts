@@ -85,7 +85,8 @@ function exchangeOf(x: shape.Exchange): Exchange {
 function endpointOf({ address = "", port = 0, process }: shape.Endpoint = {}): ExchangeEndpoint {
 	if (process === undefined) return { address, port, process: null };
 	const { pid = 0, name = "", executable = null, cgroup = null, container = null, pod = null } = process;
-	return { address, port, process: { pid, name, executable, cgroup, container, pod } };
+	const { runtime = null, unit = null, uid = null } = process;
+	return { address, port, process: { pid, name, executable, cgroup, container, pod, runtime, unit, uid } };
 }
 
 function tlsOf(tls: shape.Tls | undefined): Exchange["connection"]["tls"] {

@@ -78,6 +78,9 @@ function putEndpoint(out: Buffer, at: number, tag: number, { address, port, proc
 		end = putOptional(out, end, TAG.PROCESS_CGROUP, process.cgroup);
 		end = putOptional(out, end, TAG.PROCESS_CONTAINER, process.container);
 		end = putOptional(out, end, TAG.PROCESS_POD, process.pod);
+		end = putOptional(out, end, TAG.PROCESS_RUNTIME, process.runtime);
+		end = putOptional(out, end, TAG.PROCESS_UNIT, process.unit);
+		if (process.uid !== null) end = putCount(out, end, TAG.PROCESS_UID, process.uid);
 		end = close(out, start, SMALL, end);
 	}
 	return close(out, at, SMALL, end);

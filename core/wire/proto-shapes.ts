@@ -45,6 +45,9 @@ export interface Process {
 	readonly cgroup?: string;
 	readonly container?: string;
 	readonly pod?: string;
+	readonly runtime?: string;
+	readonly unit?: string;
+	readonly uid?: number;
 }
 
 export interface Tls {

@@ -40,7 +40,17 @@ export function sampleExchange(overrides: Partial<Exchange> = {}): Exchange {
 			server: {
 				address: "10.0.0.9",
 				port: 8080,
-				process: { pid: 7, name: "nginx", executable: null, cgroup: null, container: null, pod: null },
+				process: {
+					pid: 7,
+					name: "nginx",
+					executable: null,
+					cgroup: null,
+					container: null,
+					pod: null,
+					runtime: null,
+					unit: null,
+					uid: null,
+				},
 			},
 			tls: null,
 		},

@@ -185,7 +185,17 @@ test("addresses that are used again are another connection, whatever else of the
 });
 
 test("processes and TLS that only one of them knows are in the record", (t) => {
-	const process = { pid: 7, name: "client", executable: null, cgroup: null, container: null, pod: null };
+	const process = {
+		pid: 7,
+		name: "client",
+		executable: null,
+		cgroup: null,
+		container: null,
+		pod: null,
+		runtime: null,
+		unit: null,
+		uid: null,
+	};
 	const tls = { library: "openssl", version: "TLSv1.3", cipher: null, serverName: "a.test", alpn: null };
 	const h = new Two().ebpf().sidecar();
 	h.by("proxy", () => h.feed({ kind: "identify", conn: 1, client: process, server: null, tls }));

@@ -133,7 +133,16 @@ test("without the other source the record comes out as it is", (t) => {
 });
 
 test("the same two ends in another process are another connection", (t) => {
-	const process = { name: "java", executable: null, cgroup: null, container: null, pod: null };
+	const process = {
+		name: "java",
+		executable: null,
+		cgroup: null,
+		container: null,
+		pod: null,
+		runtime: null,
+		unit: null,
+		uid: null,
+	};
 	const scene = new Scene();
 	scene.open(scene.node, "transport", { process: { ...process, pid: 5 } });
 	scene.cipher(0, REQUEST.length, 1_000_010, 1_000_150);

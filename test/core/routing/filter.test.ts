@@ -6,7 +6,17 @@ import { Harness } from "../engine/harness.js";
 import { sampleExchange, sampleMessage } from "../sample-exchange.js";
 
 const captured = (() => {
-	const process = { pid: 7, name: "nginx", executable: null, cgroup: null, container: null, pod: null };
+	const process = {
+		pid: 7,
+		name: "nginx",
+		executable: null,
+		cgroup: null,
+		container: null,
+		pod: null,
+		runtime: null,
+		unit: null,
+		uid: null,
+	};
 	const h = new Harness({}, [http1]).open(1, "server", { process });
 	h.bytes(0, 0, "GET /orders/7?x=1 HTTP/1.1\r\nHost: Shop.Example.com:8080\r\n\r\n");
 	h.nowUs += 20_000;

@@ -89,7 +89,17 @@ const message: Required<ExchangeMessage> = {
 const endpoint: Required<ExchangeEndpoint> = {
 	address: "fe80::1",
 	port: 65_535,
-	process: { pid: 4_194_304, name: "n", executable: "/usr/bin/n", cgroup: "/a", container: "c", pod: "p" },
+	process: {
+		pid: 4_194_304,
+		name: "n",
+		executable: "/usr/bin/n",
+		cgroup: "/a",
+		container: "c",
+		pod: "p",
+		runtime: "docker",
+		unit: "u.service",
+		uid: 1000,
+	},
 };
 
 const tls: Required<TlsFacts> = {
@@ -125,7 +135,16 @@ export const FULL: Required<Exchange> = {
 		client: endpoint,
 		server: {
 			...endpoint,
-			process: { ...endpoint.process!, executable: null, cgroup: null, container: null, pod: null },
+			process: {
+				...endpoint.process!,
+				executable: null,
+				cgroup: null,
+				container: null,
+				pod: null,
+				runtime: null,
+				unit: null,
+				uid: null,
+			},
 		},
 		tls,
 	},
@@ -229,6 +248,9 @@ const anyEndpoint = fc.record({
 			executable: fc.option(word),
 			cgroup: fc.option(word),
 			container: fc.option(word),
+			runtime: fc.option(word),
+			unit: fc.option(word),
+			uid: fc.option(fc.nat()),
 			pod: fc.option(word),
 		}),
 	),
