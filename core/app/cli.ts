@@ -92,12 +92,30 @@ program
 		print(await check(config, isPrinted === true));
 	});
 
+interface DoctorFlags {
+	readonly json?: true;
+	readonly pid?: number;
+	readonly port: readonly number[];
+	readonly for: number;
+	readonly config?: string;
+}
+
 program
 	.command("doctor")
 	.description("what this kernel and this user can capture, and how to fix what is missing")
 	.option("--json", "as JSON")
-	.action(async ({ json }: { json?: true }) => {
-		const { doctor } = await import("./commands/doctor.js");
+	.option("--pid <pid>", "why each connection of this process is or is not captured", processId)
+	.option("-p, --port <ports...>", "the same for connections with one of these ports", ports, [])
+	.option("--for <time>", "with --pid or --port: watch them for so long", span, 3_000)
+	.option("-c, --config <file>", "with --pid or --port: would this config file capture them?")
+	.action(async ({ json, pid, port, for: forMs, config }: DoctorFlags) => {
+		const { doctor, doctorProcess } = await import("./commands/doctor.js");
+		if (pid !== undefined || port.length > 0) {
+			const question = { pid: pid ?? null, ports: port, forMs, config: config ?? null };
+			print(await doctorProcess(question, json === true, handleSignals().stop.signal));
+			return;
+		}
+		if (config !== undefined) throw new PolytapError("USAGE", "doctor -c goes with --pid or --port");
 		const result = await doctor(json === true);
 		print(result.text);
 		exitCode = result.exitCode;

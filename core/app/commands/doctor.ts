@@ -1,5 +1,7 @@
 /** `polytap doctor`: what this kernel and this user can do, which mode is chosen, and the exact fix for what is missing. */
 import { type EbpfReport, probe } from "../../../sources/ebpf/probe.js";
+import { type ProcessQuestion, reportProcess } from "../doctor/process-report.js";
+import { processText } from "../doctor/process-text.js";
 
 export interface Diagnosis {
 	readonly text: string;
@@ -12,6 +14,12 @@ export async function doctor(json: boolean): Promise<Diagnosis> {
 	const report = { node: process.version, platform: `${process.platform} ${process.arch}`, ebpf };
 	const text = json ? `${JSON.stringify(report, null, "\t")}\n` : readable(report);
 	return { text, exitCode: ebpf.mode === null ? 3 : 0 };
+}
+
+/** Why each connection of a process, or of some ports, is or is not captured. Rejects where nothing can be captured. */
+export async function doctorProcess(question: ProcessQuestion, json: boolean, stop: AbortSignal): Promise<string> {
+	const report = await reportProcess(question, stop);
+	return json ? `${JSON.stringify(report, null, "\t")}\n` : processText(report);
 }
 
 function readable({ node, platform, ebpf }: { node: string; platform: string; ebpf: EbpfReport }): string {
