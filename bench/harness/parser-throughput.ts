@@ -30,9 +30,17 @@ export interface Talk {
 	readonly request: Buffer;
 	readonly response: Buffer;
 	readonly times: number;
-	/** Exchanges that once is; 1 without it. */
+	/** Exchanges that once is, or messages; 1 without it. */
 	readonly exchanges?: number;
+	/** Where the connection begins otherwise than the others. */
+	readonly opening?: Opening;
+	/** Bytes that once counts as; without it those on the wire. */
+	readonly bytes?: number;
+	/** Makes both ready to be said the `nth` time on a connection (numbers of streams). */
+	prepare?(nth: number): void;
 }
+
+type Opening = readonly (readonly [Direction, Buffer])[];
 
 export interface ParserBench {
 	readonly parser: ParserPlugin;
@@ -40,10 +48,14 @@ export interface ParserBench {
 	readonly others?: readonly ConfiguredParser[];
 	/** Name of the file below bench/parsers, and of the report. */
 	readonly name: string;
+	/** As the report calls it; without it the name of the protocol. */
+	readonly title?: string;
 	readonly port: number;
 	/** What every connection begins with, and the exchanges that come of it. */
-	readonly opening: readonly (readonly [Direction, Buffer])[];
+	readonly opening: Opening;
 	readonly openingExchanges: number;
+	/** What is counted; exchanges without it. */
+	readonly unit?: "exchange" | "message";
 	readonly talks: readonly Talk[];
 }
 
@@ -80,19 +92,22 @@ export async function benchParser(bench: ParserBench): Promise<void> {
 	publish(
 		{
 			name: `parsers-${bench.name}`,
-			title: `Parser ${bench.parser.protocol}`,
+			title: `Parser ${bench.title ?? bench.parser.protocol}`,
 			machine,
 			command: `node dist/bench/parsers/${bench.name}.js --rounds ${options.rounds}`,
 			method: [
 				`Capture events in memory through engine and parser, ${CONNECTIONS} connections in turns, pieces of ${CHUNK_BYTES / 1024} KiB, \`max_body_bytes\` ${MAX_BODY_BYTES >> 20} MiB. No kernel, no redaction, no queue.`,
 				"Touched: every captured byte is read once. jsonl: every exchange is written as JSON, in memory, over the one before.",
-				"Per second of processor time of the whole process, garbage collection included; MB are bytes on the wire, 10^6.",
+				"Per second of processor time of the whole process, garbage collection included; MB are 10^6 bytes on the wire, or of the payload where the traffic is said to be compressed.",
 				"Median (min–max) of the rounds, all rows interleaved.",
 			],
 			tables: [
 				{
 					title: "Throughput on one core",
-					head: ["traffic", ...ways.flatMap(({ name }) => [`${name}: exchanges/s`, `${name}: MB/s`])],
+					head: [
+						"traffic",
+						...ways.flatMap(({ name }) => [`${name}: ${bench.unit ?? "exchange"}s/s`, `${name}: MB/s`]),
+					],
 					rows: talks.map((talk) => [talk.name, ...ways.flatMap((way) => cells(talk, way))]),
 				},
 			],
@@ -107,9 +122,11 @@ function touched(): Way {
 	return {
 		name: "touched",
 		take(exchange) {
+			let own = 0;
 			for (const side of ["request", "response"] as const)
 				for (const piece of payloadFacts(exchange, side)?.pieces() ?? [])
-					for (let i = 0; i < piece.length; i++) sum = (sum + piece[i]!) | 0;
+					for (let i = 0; i < piece.length; i++) own = (own + piece[i]!) | 0;
+			sum = (sum + own) | 0;
 			// so that nobody finds out that the sum is not wanted
 			if (sum === 0.5) process.stderr.write(`${sum}`);
 		},
@@ -129,14 +146,17 @@ function encoded(): Way {
 	};
 }
 
-function measure({ parser, others = [], port, opening, openingExchanges }: ParserBench, talk: Talk, way: Way): Sample {
+function measure(bench: ParserBench, talk: Talk, way: Way): Sample {
+	const { parser, others = [], port, openingExchanges, unit = "exchange" } = bench;
+	const opening = talk.opening ?? bench.opening;
 	let done = 0;
 	const limits = { maxBodyBytes: MAX_BODY_BYTES, maxHeldBytes: 4 * MAX_BODY_BYTES };
 	const fail = (_: ParserPlugin, error: unknown): void => {
 		throw error;
 	};
 	const emit = (exchange: Exchange): void => {
-		if (exchange.kind === "exchange") done++;
+		if (exchange.kind === unit) done++;
+		if (exchange.flags.length > 0) throw new Error(exchange.flags.join());
 		way.take(exchange);
 		(exchange as Releasable).release();
 	};
@@ -162,6 +182,7 @@ function measure({ parser, others = [], port, opening, openingExchanges }: Parse
 	}
 	const before = process.cpuUsage();
 	for (let i = 0; i < talk.times; i++) {
+		if (i % CONNECTIONS === 0) talk.prepare?.(i / CONNECTIONS);
 		say(i % CONNECTIONS, 0, talk.request);
 		say(i % CONNECTIONS, 1, talk.response);
 	}
@@ -171,6 +192,6 @@ function measure({ parser, others = [], port, opening, openingExchanges }: Parse
 	const expected = exchanges + CONNECTIONS * openingExchanges;
 	if (done !== expected) throw new Error(`${done} of ${expected} exchanges`);
 	const seconds = (used.user + used.system) / 1e6;
-	const megabytes = ((talk.request.length + talk.response.length) * talk.times) / 1e6;
+	const megabytes = ((talk.bytes ?? talk.request.length + talk.response.length) * talk.times) / 1e6;
 	return { exchangesPerSecond: exchanges / seconds, megabytesPerSecond: megabytes / seconds };
 }

@@ -28,5 +28,26 @@ export function body(stream: number, bytes: Uint8Array, isLast = true): Buffer {
 
 export const CLIENT_PREFACE = Buffer.concat([PREFACE, frame(Type.settings, 0, 0)]);
 export const SERVER_PREFACE = frame(Type.settings, 0, 0);
+/** Streams have other numbers each time, as many further as one time takes: no number may be used twice. */
+export function renumbering(request: Buffer, response: Buffer, atOnce = 1): { prepare(nth: number): void } {
+	const places = [request, response].flatMap((bytes) => numbersIn(bytes).map((at) => ({ bytes, at })));
+	const first = places.map(({ bytes, at }) => bytes.readUInt32BE(at));
+	return {
+		prepare(nth) {
+			for (const [i, { bytes, at }] of places.entries()) bytes.writeUInt32BE(first[i]! + 2 * atOnce * nth, at);
+		},
+	};
+}
+
+/** Where the numbers of its frames' streams are. */
+function numbersIn(bytes: Buffer): number[] {
+	const found: number[] = [];
+	for (let at = 0; at < bytes.length; at += FRAME_HEAD + bytes.readUIntBE(at, 3)) found.push(at + STREAM_AT);
+	return found;
+}
+
+const FRAME_HEAD = 9;
+const STREAM_AT = 5;
+
 /** Odd numbers, as a client's streams have them. */
 export const streams = (count: number): number[] => Array.from({ length: count }, (_, i) => 2 * i + 3);

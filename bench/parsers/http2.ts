@@ -2,7 +2,7 @@
 import http2 from "../../parsers/http2/index.js";
 import { block } from "../../test/spikes/http2-frames.js";
 import { main } from "../harness/options.js";
-import { benchParser } from "../harness/parser-throughput.js";
+import { benchParser, type Talk } from "../harness/parser-throughput.js";
 import * as wire from "./http2-bytes.js";
 
 const ASK: wire.Fields = [
@@ -34,6 +34,15 @@ const withPath = (stream: number): Buffer =>
 		wire.again(ASK).subarray(2),
 	]);
 
+const talk = (name: string, times: number, request: Buffer, response: Buffer, exchanges = 1): Talk => ({
+	name,
+	times,
+	request,
+	response,
+	exchanges,
+	...wire.renumbering(request, response, exchanges),
+});
+
 await main(() =>
 	benchParser({
 		parser: http2,
@@ -45,41 +54,31 @@ await main(() =>
 		],
 		openingExchanges: 1,
 		talks: [
-			{
-				name: "GET, 20 bytes",
-				request: wire.headers(3, wire.again(ASK), true),
-				response: answer(3, SMALL),
-				times: 150_000,
-			},
-			{
-				name: "GET, 20 bytes, 64 paths",
-				request: Buffer.concat(paths.map((id) => wire.headers(id, withPath(id), true))),
-				response: Buffer.concat(paths.map((id) => answer(id, SMALL))),
-				times: 2500,
-				exchanges: 64,
-			},
-			{
-				name: "GET, 20 bytes, 16 streams at once",
-				request: Buffer.concat(many.map((id) => wire.headers(id, wire.again(ASK), true))),
-				response: Buffer.concat([
+			talk("GET, 20 bytes", 150_000, wire.headers(3, wire.again(ASK), true), answer(3, SMALL)),
+			talk(
+				"GET, 20 bytes, 64 paths",
+				2500,
+				Buffer.concat(paths.map((id) => wire.headers(id, withPath(id), true))),
+				Buffer.concat(paths.map((id) => answer(id, SMALL))),
+				paths.length,
+			),
+			talk(
+				"GET, 20 bytes, 16 streams at once",
+				10_000,
+				Buffer.concat(many.map((id) => wire.headers(id, wire.again(ASK), true))),
+				Buffer.concat([
 					...many.map((id) => wire.headers(id, wire.again(ANSWER))),
 					...many.map((id) => wire.body(id, SMALL)),
 				]),
-				times: 10_000,
-				exchanges: AT_ONCE,
-			},
-			{
-				name: "GET, a body of 32 MiB",
-				request: wire.headers(3, wire.again(ASK), true),
-				response: answer(3, LARGE),
-				times: 12,
-			},
-			{
-				name: "POST, a body of 32 MiB",
-				request: Buffer.concat([wire.headers(3, wire.again(ASK)), wire.body(3, LARGE)]),
-				response: answer(3, SMALL),
-				times: 12,
-			},
+				AT_ONCE,
+			),
+			talk("GET, a body of 32 MiB", 12, wire.headers(3, wire.again(ASK), true), answer(3, LARGE)),
+			talk(
+				"POST, a body of 32 MiB",
+				12,
+				Buffer.concat([wire.headers(3, wire.again(ASK)), wire.body(3, LARGE)]),
+				answer(3, SMALL),
+			),
 		],
 	}),
 );

@@ -1,3 +1,4 @@
+import type { Direction } from "../events.js";
 import type { Attributes, Exchange, ExchangeKind, ExchangeMessage, Observation, Outcome } from "../exchange.js";
 import { EXCHANGE_SCHEMA } from "../exchange.js";
 import { formatTime } from "../wire/time.js";
@@ -63,6 +64,14 @@ export class CapturedExchange implements Exchange {
 	addFlag(name: string): void {
 		if (this.flags === NONE) this.flags = [name];
 		else if (!this.flags.includes(name)) this.flags.push(name);
+	}
+
+	/** Two copies of the stream positions `from` to `to` differed: neither can be trusted. */
+	conflict(dir: Direction, from: number, to: number): void {
+		const message = dir === 0 ? this.req : this.res;
+		if (message === null || message.startOffset >= to || (!message.isOpen && message.endOffset <= from)) return;
+		this.addFlag("position-conflict");
+		message.payload?.conflict(from, to);
 	}
 
 	get id(): string {

@@ -1,7 +1,8 @@
 import type { ChildStream } from "../content.js";
 import type { Direction } from "../events.js";
 import type { Attributes } from "../exchange.js";
-import type { Conversation, ConversationOwner, EngineContext } from "./conversation.js";
+import type { Conversation } from "./conversation.js";
+import type { ConversationOwner, EngineContext } from "./conversation-owner.js";
 import { InnerConversation } from "./inner-conversation.js";
 import type { ParserVoice } from "./parser-voice.js";
 

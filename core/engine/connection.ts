@@ -10,15 +10,18 @@ import type {
 	ProcessIdentity,
 	Vantage,
 } from "../events.js";
-import type { Attributes, AttributeValue, TlsFacts } from "../exchange.js";
+import type { Attributes, TlsFacts } from "../exchange.js";
 import type { DetectHint } from "../plugin.js";
 import { Annotations } from "./annotations.js";
-import { CapturedExchange, type Sighting } from "./captured-exchange.js";
+import type { CapturedExchange } from "./captured-exchange.js";
 import { Carrier } from "./carrier.js";
 import { ConnectionHint } from "./connection-hint.js";
-import { Conversation, type ConversationOwner, type EngineContext, markConflict } from "./conversation.js";
+import { connectionRecord } from "./connection-record.js";
+import { Conversation } from "./conversation.js";
+import type { ConversationOwner, EngineContext } from "./conversation-owner.js";
 import { EncryptedBelow } from "./encrypted-below.js";
 import { ConnectionFacts, type VantageFacts } from "./facts.js";
+import { HeldExchanges } from "./held-exchanges.js";
 import { RecentBytes } from "./recent-bytes.js";
 import { Stream, type StreamReader } from "./stream.js";
 import { VantageState } from "./vantage.js";
@@ -27,11 +30,6 @@ export interface ConnectionContext extends EngineContext {
 	emit(exchange: CapturedExchange): void;
 	/** The encrypted connection between two ends that some source watches, or null. */
 	carrierOf(ends: string): Connection | null;
-}
-
-interface HeldExchange {
-	readonly exchange: CapturedExchange;
-	readonly deadlineUs: number;
 }
 
 /**
@@ -58,7 +56,7 @@ export class Connection implements ConversationOwner {
 	readonly #below: Connection | null;
 	readonly #quietUs: number | undefined;
 	readonly #fromStart: boolean;
-	#held: HeldExchange[] = [];
+	#held: HeldExchanges | null = null;
 	#annotations: Annotations | null = null;
 	#wasSwapped = false;
 	#datagrams = 0;
@@ -135,7 +133,7 @@ export class Connection implements ConversationOwner {
 		if (due === 0 || (second !== 0 && second < due)) due = second === 0 ? due : second;
 		const held = this.#conversation.dueUs;
 		if (held !== 0 && (due === 0 || held < due)) due = held;
-		const merging = this.#held[0]?.deadlineUs ?? 0;
+		const merging = this.#held?.dueUs ?? 0;
 		if (merging !== 0 && (due === 0 || merging < due)) due = merging;
 		if (this.lingerUs !== 0 && (due === 0 || this.lingerUs < due)) due = this.lingerUs;
 		return due;
@@ -174,7 +172,7 @@ export class Connection implements ConversationOwner {
 		if (!this.isShared && this.#engine.options.joinsLayers && conversation.protocol === "tls")
 			vantage.note(dir, event.offset + event.data.length, event.tsUs);
 		if (stream.next === stream.finalOffset) conversation.end(conversation.lanes[dir], this.#endHow[dir], event.tsUs);
-		if (this.#held.length > 0) this.#emitHeld(false);
+		if (this.#held !== null) this.#emitHeld(false);
 	}
 
 	gap(vantage: VantageState, event: GapEvent): void {
@@ -243,7 +241,7 @@ export class Connection implements ConversationOwner {
 				conversation.end(conversation.lanes[dir], this.#endHow[dir], nowUs);
 		}
 		conversation.tick(nowUs);
-		if (this.#held.length > 0) this.#emitHeld(false);
+		if (this.#held !== null) this.#emitHeld(false);
 		if (this.lingerUs !== 0 && this.lingerUs <= nowUs) this.finish();
 	}
 
@@ -304,7 +302,8 @@ export class Connection implements ConversationOwner {
 			this.#engine.emit(exchange);
 			return;
 		}
-		this.#held.push({ exchange, deadlineUs: this.#engine.nowUs + this.#engine.options.mergeWindowUs });
+		this.#held ??= new HeldExchanges(this);
+		this.#held.add(exchange, this.#engine.nowUs + this.#engine.options.mergeWindowUs);
 		// not at once: the other vantage's copy of the last byte may be the very event that is being handled
 	}
 
@@ -359,68 +358,14 @@ export class Connection implements ConversationOwner {
 		if (from === to) return;
 		totals.bytesConflicting += to - from;
 		conversation.conflict(dir, from, to);
-		for (const { exchange } of this.#held) markConflict(exchange, dir, from, to);
+		this.#held?.conflict(dir, from, to);
 	}
 
 	#emitHeld(all: boolean): void {
 		const held = this.#held;
-		let ready = 0;
-		while (ready < held.length) {
-			const { exchange, deadlineUs } = held[ready]!;
-			this.#carrier?.join(this, () => this.#engine.carrierOf(this.ends));
-			if (!all && deadlineUs > this.#engine.nowUs && !this.#isSeenByAll(exchange)) break;
-			if (this.isShared) this.#addSightings(exchange);
-			this.#addSightingsBelow(exchange);
-			this.#engine.emit(exchange);
-			ready++;
-		}
-		if (ready > 0) held.splice(0, ready);
-	}
-
-	/** The other source's vantages come behind those that saw the plaintext. */
-	#addSightingsBelow(exchange: CapturedExchange): void {
-		const below = this.#carrier?.sightings(exchange, this) ?? [];
-		if (below.length === 0) return;
-		const { seenBy, startUs, endUs } = exchange;
-		exchange.sightings = [...(exchange.sightings ?? [{ facts: seenBy, startUs, endUs }]), ...below];
-	}
-
-	#isSeenByAll(exchange: CapturedExchange): boolean {
-		if (this.#carrier?.hasSeen(exchange, this) === false) return false;
-		if (!this.isShared) return true;
-		const { req, res } = exchange;
-		for (const vantage of this.vantages) {
-			if (!vantage.hasBytes || vantage.isClosed) continue;
-			if (req !== null && vantage.seen[0] < req.endOffset) return false;
-			if (res !== null && vantage.seen[1] < res.endOffset) return false;
-		}
-		return true;
-	}
-
-	#addSightings(exchange: CapturedExchange): void {
-		const sightings: Sighting[] = [];
-		const { req, res } = exchange;
-		const first = req ?? res;
-		const last = res ?? req;
-		if (first === null || last === null) return;
-		for (const vantage of this.vantages) {
-			if (!vantage.hasBytes) continue;
-			const isPrimary = vantage.facts === exchange.seenBy;
-			const startUs = vantage.timeOf(first.dir, first.startOffset) ?? (isPrimary ? first.startUs : null);
-			const endUs = vantage.timeOf(last.dir, last.endOffset - 1) ?? (isPrimary ? last.endUs : null);
-			if (startUs === null && endUs === null) continue;
-			sightings.push({ facts: vantage.facts, startUs: startUs ?? first.startUs, endUs: endUs ?? last.endUs });
-			if (vantage.role !== "server") continue;
-			// the server's times are the record's
-			for (const message of [req, res]) {
-				if (message === null) continue;
-				message.startUs = vantage.timeOf(message.dir, message.startOffset) ?? message.startUs;
-				const endedUs = vantage.timeOf(message.dir, message.endOffset - 1) ?? message.endUs;
-				// what this vantage did not see has the other one's time, which may be earlier
-				message.endUs = Math.max(endedUs, message.startUs);
-			}
-		}
-		if (sightings.length > 0) exchange.sightings = sightings;
+		if (held === null || held.dueUs === 0) return;
+		this.#carrier?.join(this, () => this.#engine.carrierOf(this.ends));
+		for (const exchange of held.take(this.#engine.nowUs, all, this.#carrier)) this.#engine.emit(exchange);
 	}
 
 	#learnRoles(client: Endpoint): void {
@@ -477,46 +422,28 @@ export class Connection implements ConversationOwner {
 	}
 
 	#emitRecord(conversation: Conversation): void {
-		const reason = conversation.opaqueReason;
-		const protocol = conversation.protocol ?? "raw";
-		const annotations: Record<string, AttributeValue> = { ...this.#annotations?.ofConnection, ...conversation.notes };
-		if (reason !== null) annotations["polytap.opaque.reason"] = reason;
-		if (conversation.pinned !== null) annotations["polytap.protocol.pinned"] = conversation.pinned;
-		if (this.#datagrams > 0) annotations["polytap.datagrams"] = this.#datagrams;
-		let bytes = this.#datagrams;
-		for (const dir of DIRECTIONS) {
-			const { capturedBytes, gapBytes, gapsByCause } = this.streams[dir];
-			const name = dir === 0 ? "polytap.client_to_server" : "polytap.server_to_client";
-			annotations[`${name}.bytes_captured`] = capturedBytes;
-			annotations[`${name}.bytes_missing`] = gapBytes;
-			for (const [cause, missing] of gapsByCause) annotations[`${name}.bytes_missing.${cause}`] = missing;
-			bytes += capturedBytes + gapBytes;
-		}
-		if (bytes === 0) return;
 		this.#learnTls();
-		const scope = this.bases === null ? "local" : "network";
-		const ordinal = this.#encryption === null ? CONNECTION_ORDINAL : PLAINTEXT_ORDINAL;
-		const record = new CapturedExchange(this.facts, protocol, "connection", scope, ordinal, this.primary);
-		record.sequence = this.bases?.[0] ?? 0;
-		record.annotations = annotations;
-		record.outcome = this.#endHow.includes("reset") ? "aborted" : this.#fromStart ? "ok" : "partial";
-		record.connectionSummary = {
-			operation: `${this.facts.transport} connection`,
-			result: reason ?? (protocol === "raw" ? "undetected" : ""),
-			startUs: this.#openedUs,
-			endUs: this.#lastUs,
-		};
-		this.#engine.emit(record);
+		const record = connectionRecord(
+			{
+				facts: this.facts,
+				bases: this.bases,
+				primary: this.primary,
+				streams: this.streams,
+				isPlaintext: this.#encryption !== null,
+				annotations: this.#annotations?.ofConnection ?? null,
+				datagrams: this.#datagrams,
+				outcome: this.#endHow.includes("reset") ? "aborted" : this.#fromStart ? "ok" : "partial",
+				openedUs: this.#openedUs,
+				lastUs: this.#lastUs,
+			},
+			conversation,
+		);
+		if (record !== null) this.#engine.emit(record);
 	}
 }
 
 const DIRECTIONS = [0, 1] as const;
 const NOBODY: StreamReader = { onBytes: () => {}, onGap: () => {} };
-/** The ordinal of a connection's own record: no exchange has it. */
-const CONNECTION_ORDINAL = 0xffff_ffff;
-/** The same of what another one carries. */
-const PLAINTEXT_ORDINAL = 0xffff_fffe;
-
 function opposite(dir: Direction): Direction {
 	return dir === 0 ? 1 : 0;
 }

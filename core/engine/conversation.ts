@@ -1,39 +1,13 @@
 import type { Direction, GapCause } from "../events.js";
 import type { Attributes, Outcome } from "../exchange.js";
-import type { DetectHint, ParserPlugin, ProtocolParser } from "../plugin.js";
+import type { ParserPlugin } from "../plugin.js";
 import { WAIT } from "../plugin.js";
-import type { CapturedExchange } from "./captured-exchange.js";
 import { Children } from "./children.js";
+import type { ConversationOwner, EngineContext } from "./conversation-owner.js";
 import { Detection } from "./detection.js";
-import type { ConnectionFacts, VantageFacts } from "./facts.js";
 import { Lane, type LaneOwner } from "./lane.js";
-import type { EngineOptions } from "./options.js";
+import { ParserAtWork } from "./parser-at-work.js";
 import { type Handover, ParserVoice } from "./parser-voice.js";
-import type { ParserRegistry } from "./registry.js";
-import type { SlabPool } from "./slab.js";
-import type { EngineTotals } from "./totals.js";
-
-/** What all conversations of an engine share. */
-export interface EngineContext {
-	readonly options: EngineOptions;
-	readonly registry: ParserRegistry;
-	readonly slabs: SlabPool;
-	readonly totals: EngineTotals;
-	nowUs: number;
-}
-
-/** The connection that a conversation belongs to. */
-export interface ConversationOwner {
-	readonly facts: ConnectionFacts;
-	readonly bases: readonly [number, number] | null;
-	/** The vantage whose bytes are being delivered. */
-	readonly primary: VantageFacts;
-	/** May client and server still turn out to be the other way round? */
-	readonly rolesAreGuessed: boolean;
-	hint(late: boolean): DetectHint;
-	swapRoles(): void;
-	exchangeDone(exchange: CapturedExchange): void;
-}
 
 const NOTHING = new Uint8Array(0);
 /** A connection whose parsers hand it over more often than this goes round in circles. */
@@ -50,8 +24,7 @@ export class Conversation implements LaneOwner {
 	readonly #owner: ConversationOwner;
 	readonly #voice: ParserVoice;
 	#detection: Detection | null;
-	#plugin: ParserPlugin | null = null;
-	#parser: ProtocolParser | null = null;
+	#parser: ParserAtWork | null = null;
 	#handovers = 0;
 	/** The protocol that the source named; null: it is to be found. */
 	#pinned: string | null = null;
@@ -287,11 +260,8 @@ export class Conversation implements LaneOwner {
 
 	/** Two copies of the stream positions `from` to `to` differed: neither can be trusted. */
 	conflict(dir: Direction, from: number, to: number): void {
-		for (const exchange of [
-			...this.#voice.pairing.all(),
-			...this.lanes.flatMap((lane) => lane.open.map((m) => m.exchange)),
-		])
-			markConflict(exchange, dir, from, to);
+		for (const exchange of this.#voice.pairing.all()) exchange.conflict(dir, from, to);
+		for (const { open } of this.lanes) for (const { exchange } of open) exchange.conflict(dir, from, to);
 		this.#voice.children?.conflict(dir, from, to);
 	}
 
@@ -300,10 +270,9 @@ export class Conversation implements LaneOwner {
 	/** True where some was consumed and some is left: the parser may want to go on, or to wait. */
 	#parse(lane: Lane, data: Uint8Array, offset: number, tsUs: number, fromCarry: boolean): boolean {
 		this.#voice.show(lane, offset, tsUs, fromCarry);
-		const shown = this.#plugin!.readsOnly === true ? data : Uint8Array.prototype.slice.call(data);
 		let consumed: number;
 		try {
-			consumed = this.#parser!.data(lane.dir, shown, this.#voice);
+			consumed = this.#parser!.data(lane.dir, data, this.#voice);
 		} catch (error) {
 			this.#failed(error);
 			return false;
@@ -366,8 +335,7 @@ export class Conversation implements LaneOwner {
 		let found: { skip: number } | { need: number };
 		this.#voice.show(lane, lane.carry.offset, 0, true);
 		try {
-			const shown = this.#plugin!.readsOnly === true ? bytes : Uint8Array.prototype.slice.call(bytes);
-			found = checkedResync(this.#parser!.resync(lane.dir, shown, this.#voice), bytes.length);
+			found = this.#parser!.resync(lane.dir, bytes, this.#voice);
 		} catch (error) {
 			this.#failed(error);
 			return;
@@ -447,16 +415,16 @@ export class Conversation implements LaneOwner {
 		const late = this.lanes[0].late || this.lanes[1].late;
 		const { parent } = this.#voice;
 		this.#voice.protocol = plugin.protocol;
-		this.#plugin = plugin;
 		const shared = this.#engine.registry.sharedOf(plugin);
 		try {
 			const { registry } = this.#engine;
 			const takesContent = (mediaType: string): boolean => registry.byMediaType(mediaType) !== null;
 			const hint = this.#owner.hint(late);
 			const options = registry.optionsOf(plugin);
-			this.#parser = plugin.create({ hint, shared, handover, parent, options, takesContent });
+			const context = { hint, shared, handover, parent, options, takesContent };
+			this.#parser = new ParserAtWork(plugin, plugin.create(context));
 		} catch (error) {
-			this.#failed(error);
+			this.#failed(error, plugin);
 			return;
 		}
 		const parser = this.#parser;
@@ -517,9 +485,9 @@ export class Conversation implements LaneOwner {
 		if (this.lanes[0].carry.length > 0 || this.lanes[1].carry.length > 0) this.#detect();
 	}
 
-	#failed(error: unknown): void {
+	#failed(error: unknown, plugin = this.#parser?.plugin ?? null): void {
 		this.#engine.totals.parserFailures++;
-		if (this.#plugin !== null) this.#engine.registry.failed(this.#plugin, error);
+		if (plugin !== null) this.#engine.registry.failed(plugin, error);
 		this.#becomeOpaque("parser-failed");
 	}
 
@@ -556,18 +524,3 @@ export class Conversation implements LaneOwner {
 }
 
 const inside = (engine: EngineContext, owner: ConversationOwner): Conversation => new Conversation(engine, owner);
-
-/** A parser of somebody else may return anything. Throws where it is not what the contract says. */
-function checkedResync(found: { skip: number } | { need: number }, length: number) {
-	const count = "skip" in found ? found.skip : found.need;
-	const isCount = Number.isInteger(count) && count >= 0 && ("need" in found || count <= length);
-	if (!isCount) throw new RangeError(`resync() returned ${String(count)} of ${length}`);
-	return found;
-}
-
-export function markConflict(exchange: CapturedExchange, dir: Direction, from: number, to: number): void {
-	const message = dir === 0 ? exchange.req : exchange.res;
-	if (message === null || message.startOffset >= to || (!message.isOpen && message.endOffset <= from)) return;
-	exchange.addFlag("position-conflict");
-	message.payload?.conflict(from, to);
-}

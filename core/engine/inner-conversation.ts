@@ -4,7 +4,8 @@ import type { Attributes } from "../exchange.js";
 import type { DetectHint } from "../plugin.js";
 import type { CapturedExchange } from "./captured-exchange.js";
 import type { MakeConversation } from "./children.js";
-import type { Conversation, ConversationOwner, EngineContext } from "./conversation.js";
+import type { Conversation } from "./conversation.js";
+import type { ConversationOwner, EngineContext } from "./conversation-owner.js";
 import type { ConnectionFacts, VantageFacts } from "./facts.js";
 import type { ParserVoice } from "./parser-voice.js";
 

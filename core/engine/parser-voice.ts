@@ -5,7 +5,7 @@ import type { MessageHead, MessageWriter, ParserOutput, ParserPlugin } from "../
 import { CapturedExchange } from "./captured-exchange.js";
 import type { Children } from "./children.js";
 import { ConnectionNotes } from "./connection-notes.js";
-import type { ConversationOwner, EngineContext } from "./conversation.js";
+import type { ConversationOwner, EngineContext } from "./conversation-owner.js";
 import type { Lane } from "./lane.js";
 import { Message, type MessageContext } from "./message.js";
 import { Pairing } from "./pairing.js";

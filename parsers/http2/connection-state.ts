@@ -104,6 +104,7 @@ export class ConnectionState {
 		const counts: readonly (readonly [string, number])[] = [
 			["http2.resets", streams.resets],
 			["http2.pushes", streams.pushes],
+			["http2.stream_numbers_reused", streams.reused],
 			["http2.window_updates", this.#windowUpdates],
 			["http2.goaways", this.#goaways],
 			["http2.streams_evicted", streams.evicted],

@@ -198,7 +198,10 @@ export class Http2Parser implements ProtocolParser {
 		side.stream =
 			half === Half.open || (stream !== null && stream.child !== null && half !== Half.closed) ? stream : null;
 		if (side.stream !== null) streams.frame(side.stream, dir, length, side.isLast, out.timeAt(at));
-		else if (side.isLast && half !== Half.closed && !streams.isReset(id)) streams.endUnknown(dir, id, out);
+		else {
+			streams.strayFrame(dir, length, out.timeAt(at));
+			if (side.isLast && half !== Half.closed && !streams.isReset(id)) streams.endUnknown(dir, id, out);
+		}
 		if (length === 0) this.#payloadEnd(side, dir, at + FRAME_HEAD, out);
 		return at + FRAME_HEAD;
 	}

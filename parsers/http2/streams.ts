@@ -12,6 +12,7 @@ import { errorName } from "./frames.js";
 import { type Http2Head, pathHead, SMUGGLING } from "./head.js";
 import { Half, Http2Stream } from "./stream.js";
 import { childProtocol, tunnelHints } from "./tunnel.js";
+import { UsedNumbers } from "./used-numbers.js";
 
 /** Streams that are open at once; no server allows as many. */
 const MAX_STREAMS = 8192;
@@ -24,10 +25,16 @@ export class Streams {
 	resets = 0;
 	evicted = 0;
 	pushes = 0;
+	/** Heads on streams of the client whose numbers were used before. */
+	reused = 0;
 	/** Of the client: the highest that was seen. Responses to higher ones wait for their requests. */
 	newestRequest = 0;
 	readonly #open = new Map<number, Http2Stream>();
 	readonly #absent = new AbsentStreams();
+	/** Streams whose request began. */
+	readonly #asked = new UsedNumbers();
+	/** Streams whose response is over. */
+	readonly #answered = new UsedNumbers();
 	readonly #flow: Flow;
 
 	constructor(flow: Flow) {
@@ -61,6 +68,7 @@ export class Streams {
 		const overtaker = dir === 0 && stream?.request == null ? this.#absent.take(id) : null;
 		const isOvertaken = overtaker === ANSWER;
 		const half = isOvertaken ? Half.idle : (stream?.half(dir) ?? Half.idle);
+		if (half !== Half.open && block?.isHead !== false && this.#isReused(dir, id)) return;
 		if (half === Half.closed || this.#absent.isReset(id)) return;
 		if (stream !== null && half === Half.open) {
 			this.#trailers(stream, dir, block, isLast, end, end - at, out);
@@ -90,8 +98,10 @@ export class Streams {
 			writer.flag("overtaken");
 			out.settle("partial", id);
 		}
-		if (dir === 0) stream.request = writer;
-		else stream.response = writer;
+		if (dir === 0) {
+			stream.request = writer;
+			this.#asked.add(id);
+		} else stream.response = writer;
 		if (block === null) {
 			writer.flag("header-block-lost");
 			writer.head(LOST_HEAD);
@@ -129,6 +139,7 @@ export class Streams {
 	upgraded(path: string | null, parent: string | null): void {
 		const stream = new Http2Stream(1);
 		this.newestRequest = 1;
+		this.#asked.add(1);
 		this.count = 1;
 		stream.isPush = true;
 		stream.requestHalf = Half.closed;
@@ -175,6 +186,11 @@ export class Streams {
 		writer?.bodyGap(length);
 	}
 
+	/** A DATA frame of a stream that is over, or of none that is known: the connection's window is used all the same. */
+	strayFrame(dir: Direction, length: number, tsUs: number): void {
+		this.#flow.data(dir, null, 0, length, tsUs);
+	}
+
 	/** A DATA frame begins: flow control counts all of it. */
 	frame(stream: Http2Stream, dir: Direction, length: number, isLast: boolean, tsUs: number): void {
 		stream.writer(dir)?.wireBytes(FRAME_HEAD);
@@ -195,7 +211,7 @@ export class Streams {
 	/** END_STREAM of a stream that is known, or of one of which only the request is. */
 	finish(stream: Http2Stream, dir: Direction, index: number): void {
 		if (stream.half(dir) === Half.closed) return;
-		stream.setHalf(dir, Half.closed);
+		this.#close(stream, dir);
 		if (stream.child !== null) {
 			stream.child.end(dir, "fin");
 			if (stream.isOver) this.#remove(stream);
@@ -216,7 +232,7 @@ export class Streams {
 	endUnknown(dir: Direction, id: number, out: ParserOutput): void {
 		const stream = this.#open.get(id);
 		if (stream !== undefined) {
-			stream.setHalf(dir, Half.closed);
+			this.#close(stream, dir);
 			if (stream.isOver) this.#remove(stream);
 		}
 		if (dir === 1) this.#answerLost(id, out);
@@ -264,7 +280,7 @@ export class Streams {
 	lost(dir: Direction): void {
 		for (const stream of this.#open.values()) {
 			if (stream.child !== null || stream.half(dir) !== Half.open) continue;
-			stream.setHalf(dir, Half.closed);
+			this.#close(stream, dir);
 			if (stream.isOver) this.#remove(stream);
 		}
 	}
@@ -281,6 +297,18 @@ export class Streams {
 	}
 
 	// ------------------------------------------------------------------------------------------------------ inside
+
+	/** A number may not be used again (RFC 9113, section 5.1.1): what is said then belongs to nothing. */
+	#isReused(dir: Direction, id: number): boolean {
+		if ((id & 1) === 0 || !(dir === 0 ? this.#asked : this.#answered).has(id)) return false;
+		this.reused++;
+		return true;
+	}
+
+	#close(stream: Http2Stream, dir: Direction): void {
+		stream.setHalf(dir, Half.closed);
+		if (dir === 1) this.#answered.add(stream.id);
+	}
 
 	#trailers(
 		stream: Http2Stream,

@@ -1,7 +1,8 @@
 /**
- * `node dist/test/compare/agreement.js FILE-OR-FOLDER...`: exchange by exchange, does tshark see the same in these captures?
- * Prints a table with one line for each protocol of each capture, and what differs. Exits with 1 where something does: either
- * may be wrong. A protocol takes part by a file in `dialects/`.
+ * `node dist/test/compare/agreement.js [--each] FILE-OR-FOLDER...`: exchange by exchange, does tshark see the same in these
+ * captures? Prints a table with one line for each protocol of each capture (`--each`: another one with a line for each exchange,
+ * without anything that was said in it), and what differs. Exits with 1 where something does: either may be wrong. A protocol
+ * takes part by a file in `dialects/`.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -20,7 +21,11 @@ interface Agreement {
 	readonly theirs: number;
 	readonly same: number;
 	readonly differences: readonly string[];
+	/** Of each exchange the command, and who saw it so. */
+	readonly each: readonly (readonly [string, Seer])[];
 }
+
+type Seer = "both the same" | "polytap alone" | "tshark alone";
 
 async function agreement(
 	file: string,
@@ -43,29 +48,33 @@ async function agreement(
 	const theirs = new Map<string, readonly string[]>();
 	for (const [key, messages] of await messagesByTshark(file, dialect, servers, scratch))
 		theirs.set(key, dialect.ofMessages(messages));
-	const differences: string[] = [];
-	let same = 0;
+	const all: [string, Seer][] = [];
 	for (const key of new Set([...ours.keys(), ...theirs.keys()])) {
 		const left = [...(theirs.get(key) ?? [])];
-		const alone: string[] = [];
 		for (const line of ours.get(key) ?? []) {
 			// what comes out later than it was asked is the same exchange all the same
 			const at = left.indexOf(line);
-			if (at < 0) alone.push(line);
-			else {
-				left.splice(at, 1);
-				same++;
-			}
+			all.push([line, at < 0 ? "polytap alone" : "both the same"]);
+			if (at >= 0) left.splice(at, 1);
 		}
-		differences.push(...alone.map((line) => `polytap alone: ${line}`), ...left.map((line) => `tshark alone: ${line}`));
+		for (const line of left) all.push([line, "tshark alone"]);
 	}
-	const count = (all: ReadonlyMap<string, readonly string[]>): number =>
-		[...all.values()].reduce((sum, { length }) => sum + length, 0);
-	if (count(ours) === 0 && count(theirs) === 0) return null;
-	return { protocol: dialect.protocol, ours: count(ours), theirs: count(theirs), same, differences };
+	if (all.length === 0) return null;
+	const count = (seer: Seer): number => all.filter(([, by]) => by === seer).length;
+	const same = count("both the same");
+	return {
+		protocol: dialect.protocol,
+		ours: same + count("polytap alone"),
+		theirs: same + count("tshark alone"),
+		same,
+		differences: all.flatMap(([line, by]) => (by === "both the same" ? [] : [`${by}: ${line}`])),
+		each: all.map(([line, by]) => [line.split(" ", 1)[0] ?? "", by]),
+	};
 }
 
-async function main(paths: readonly string[]): Promise<number> {
+async function main(words: readonly string[]): Promise<number> {
+	const paths = words.filter((word) => word !== "--each");
+	const each: string[] = [];
 	const why = paths.length === 0 ? "name at least one capture or folder" : missing("tshark");
 	if (why !== null) {
 		console.error(why);
@@ -83,6 +92,7 @@ async function main(paths: readonly string[]): Promise<number> {
 				const found = await agreement(file, dialect, records, scratch);
 				if (found === null) continue;
 				const { protocol, ours, theirs, same, differences } = found;
+				each.push(...found.each.map(([what, by], i) => `| ${name} | ${protocol} | ${i + 1} | ${what} | ${by} |`));
 				console.log(`| ${name} | ${protocol} | ${ours} | ${theirs} | ${same} |`);
 				shown.push(...differences.map((difference) => `- ${name}: ${difference}`));
 			}
@@ -90,6 +100,8 @@ async function main(paths: readonly string[]): Promise<number> {
 	} finally {
 		await rm(folder, { recursive: true, force: true });
 	}
+	if (paths.length < words.length)
+		console.log(["\n| capture | protocol | exchange | command | seen by |\n|---|---|---|---|---|", ...each].join("\n"));
 	if (shown.length > 0) console.log(`\n${shown.join("\n")}`);
 	return shown.length > 0 ? 1 : 0;
 }

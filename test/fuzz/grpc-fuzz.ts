@@ -13,6 +13,7 @@ import { Shapes } from "../../parsers/grpc/shapes.js";
 import http2 from "../../parsers/http2/index.js";
 import { conversations, message } from "../parsers/grpc/conversations.js";
 import { filesIn } from "../parsers/grpc/memory-files.js";
+import { comparable } from "../parsers/http2/comparable.js";
 import { MUTATION_KINDS, mutate, numbersFrom } from "./mutation.js";
 import { fuzzParser } from "./parser-fuzz.js";
 
@@ -32,7 +33,7 @@ const prepared = await prepare(optionsSchema.parse({ protos: ["a.proto"] }), fil
 if ("problems" in prepared) throw new Error(prepared.problems[0]?.message);
 const options = prepared.options as Schema;
 
-await fuzzParser(http2, { conversations, with: [{ ...grpc, options } as typeof grpc] });
+await fuzzParser(http2, { comparable, conversations, with: [{ ...grpc, options } as typeof grpc] });
 
 const startMs = performance.now();
 const shapes = new Shapes(options);

@@ -3,7 +3,8 @@
  * time and the memory; a breach of the contract throws, with the input.
  */
 import http2 from "../../parsers/http2/index.js";
+import { comparable } from "../parsers/http2/comparable.js";
 import { conversations } from "../parsers/http2/conversations.js";
 import { fuzzParser } from "./parser-fuzz.js";
 
-await fuzzParser(http2, { conversations });
+await fuzzParser(http2, { conversations, comparable });

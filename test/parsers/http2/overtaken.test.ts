@@ -83,3 +83,52 @@ test("a server that answers what it said it would not: the same, whichever was c
 	t.deepEqual(told.lines, ["GET /b→ aborted", "→200 partial", "GET /a→ unanswered"]);
 	t.deepEqual(asked.lines, told.lines);
 });
+
+test("a number that is used twice: the same, whichever was captured first", (t) => {
+	const first = [get(1, "/a"), post(3, "/body"), data(3, "half", 0)];
+	const again = [data(3, "rest"), get(1, "/b"), get(3, "/c")];
+	const answers = [status(1, 200, [], END_STREAM), status(3, 201, [], END_STREAM)];
+	const late = [status(1, 500, [], END_STREAM), status(3, 501, [], END_STREAM)];
+	const inTurns = new Wire()
+		.say(0, ...first)
+		.say(1, ...answers)
+		.say(0, ...again)
+		.say(1, ...late);
+	const asked = new Wire().say(0, ...first, ...again).say(1, ...answers, ...late);
+	const answered = new Wire()
+		.say(0, ...first)
+		.say(1, ...answers, ...late)
+		.say(0, ...again);
+	for (const wire of [inTurns, asked, answered]) {
+		const all = wire.end();
+		t.deepEqual(wire.lines.sort(), ["GET /a→200 ok", "POST /body→201 ok"]);
+		t.is(all.find(({ summary }) => summary.operation === "POST /body")!.request!.body.data, "halfrest");
+		t.is(wire.notes["http2.stream_numbers_reused"], 4);
+		t.is(wire.notes["http2.streams"], 2);
+	}
+});
+
+test("numbers far apart, and ones from long before", (t) => {
+	const wire = new Wire();
+	const ids = [1, 3, 65, 8191, 8193, 16_385, 1_000_001, 0x7fff_ffff];
+	for (const id of ids) wire.say(0, get(id, `/${id}`)).say(1, status(id, 200, [], END_STREAM));
+	// these are known to have been used
+	wire.say(0, get(0x7fff_ffff, "/again"));
+	wire.end();
+	t.deepEqual(
+		wire.lines,
+		ids.map((id) => `GET /${id}→200 ok`),
+	);
+	t.is(wire.notes["http2.stream_numbers_reused"], 1);
+});
+
+test("what a client still sends of a stream that was reset uses the connection's window", (t) => {
+	const wire = new Wire().say(0, post(1, "/reset"), data(1, "x".repeat(16_000), 0)).say(1, reset(1, 8));
+	for (let left = 65_535 - 16_000; left > 0; left -= 16_000)
+		wire.say(0, data(1, "x".repeat(Math.min(left, 16_000)), 0));
+	wire.say(0, post(3, "/held")).pass(4000);
+	wire.say(1, frame(8, 0, 0, word(1000))).say(0, data(3, "now"));
+	wire.say(1, status(3, 200, [], END_STREAM));
+	const held = wire.end().find(({ summary }) => summary.operation === "POST /held")!;
+	t.is(held.annotations["http2.flow_control.request.limited_by"], "connection");
+});

@@ -20,6 +20,7 @@ export function parserChecks(plugin: ParserPlugin, options: ParserKitOptions = {
 	const subject: Subject = { plugin, others: options.with ?? [] };
 	const talks = conversationsOf(plugin, options).map((conversation) => new Talk(conversation));
 	const { seed = 1, fuzzInputs = 300 } = options;
+	const fuzzing = options.comparable === undefined ? {} : { comparable: options.comparable };
 	const losses = { places: options.places ?? 200, seed, mayMisread: options.mayMisread === true };
 	const check = (title: string, act: (findings: Findings) => void | Promise<void>): Check => ({
 		name: `${name}: ${title}`,
@@ -52,7 +53,7 @@ export function parserChecks(plugin: ParserPlugin, options: ParserKitOptions = {
 		each("joined late", (talk, findings) => lateJoins(subject, talk, findings, losses)),
 		each("ended early", (talk, findings) => earlyEnds(subject, talk, findings, losses)),
 		each("waits no longer than it may", (talk, findings) => waiting(subject, talk, findings)),
-		check("takes broken bytes", (findings) => fuzz(subject, talks, findings, { inputs: fuzzInputs, seed })),
+		check("takes broken bytes", (findings) => fuzz(subject, talks, findings, { ...fuzzing, inputs: fuzzInputs, seed })),
 	];
 }
 

@@ -1,4 +1,4 @@
-import type { ParserPlugin } from "../../../core/index.js";
+import type { Exchange, ParserPlugin } from "../../../core/index.js";
 import type { Conversation } from "./conversation.js";
 
 export interface ParserKitOptions {
@@ -26,6 +26,12 @@ export interface ParserKitOptions {
 	 * where none does are no breach then. A line protocol needs it, one with checksums does not.
 	 */
 	readonly mayMisread?: boolean;
+	/**
+	 * Where one end can cut short what the other one is sending (a stream's reset), nobody can tell what of it was sent before the
+	 * cut came: that depends on which direction was read first. Of broken conversations that were offered in two ways only what
+	 * this returns must be equal then: of `records`, where the other way made `others`. Without it everything but times is compared.
+	 */
+	readonly comparable?: (records: readonly Exchange[], others: readonly Exchange[]) => readonly unknown[];
 	/** How long the process of its own may take. Default 60 s. */
 	readonly hangMs?: number;
 }

@@ -40,12 +40,17 @@ export function seen(exchange: Exchange): SeenExchange {
 		request: captured.req === null ? null : message(captured.req),
 		response: captured.res === null ? null : message(captured.res),
 		isTagged: (captured.ordinal & 0x7fff_ffff) !== 0,
-		digest: JSON.stringify(record, (key, value) => {
-			if (TIMES.has(key) || key.endsWith("_us")) return undefined;
-			// facts of two directions come in the order in which those were seen
-			return key === "annotations" ? Object.fromEntries(Object.entries(value as object).sort()) : value;
-		}),
+		digest: withoutTimes(record),
 	};
+}
+
+/** Everything else, as text. */
+export function withoutTimes(record: unknown): string {
+	return JSON.stringify(record, (key, value) => {
+		if (TIMES.has(key) || key.endsWith("_us")) return undefined;
+		// facts of two directions come in the order in which those were seen
+		return key === "annotations" ? Object.fromEntries(Object.entries(value as object).sort()) : value;
+	});
 }
 
 const TIMES = new Set(["startedAt", "endedAt", "durationUs", "at", "observedBy"]);
