@@ -25,7 +25,12 @@ static __always_inline void find_buffers(struct user_buffers *b)
 	b->address = SYSCALL_ARG2(regs);
 	b->count = 0;
 	b->cause = CAUSE_NONE;
-	if (task->flags & PF_IO_WORKER) {
+	if (task->flags & PF_KTHREAD) {
+		b->cause = CAUSE_NOT_READABLE;
+		return;
+	}
+	/* what io_uring left for later is done on the way back from any system call: the registers tell of that one */
+	if ((task->flags & PF_IO_WORKER) || !IS_IN_SYSCALL(regs)) {
 		b->cause = CAUSE_IO_URING;
 		return;
 	}
@@ -75,24 +80,14 @@ static __always_inline void find_buffers(struct user_buffers *b)
 	}
 }
 
-/* Copies `bytes` of user memory into as many records as it takes. */
-static __always_inline void emit_buffers(struct record *head, struct socket_state *state, struct user_buffers *buffers,
-					 __u32 bytes)
+/* Copies `bytes` of user memory into as many records as it takes. Returns 1 where some of it could not be read. */
+static __always_inline int emit_buffers(struct record *head, struct socket_state *state, struct user_buffers *buffers,
+					__u32 bytes)
 {
-	if (buffers->count == 0 && bytes <= LARGEST_CHUNK) {
-		if (copy_piece(head, buffers->address, bytes))
-			count_full(state, head->direction, bytes);
-		else
-			count_emitted(state, head);
-		return;
-	}
-	if (buffers->count > 0 && buffers->count <= GATHER_BUFFERS && bytes <= GATHER_BYTES) {
-		if (copy_gathered(head, buffers->address, buffers->count, bytes))
-			count_full(state, head->direction, bytes);
-		else
-			count_emitted(state, head);
-		return;
-	}
+	if (buffers->count == 0 && bytes <= LARGEST_CHUNK)
+		return count_copy(state, head, bytes, copy_piece(head, buffers->address, bytes));
+	if (buffers->count > 0 && buffers->count <= GATHER_BUFFERS && bytes <= GATHER_BYTES)
+		return count_copy(state, head, bytes, copy_gathered(head, buffers->address, buffers->count, bytes));
 	struct pieces pieces = {
 		.head = head,
 		.state = state,
@@ -107,8 +102,10 @@ static __always_inline void emit_buffers(struct record *head, struct socket_stat
 		pieces.count = buffers->count;
 	}
 	bpf_loop(1 << 17, next_piece, &pieces, 0);
-	if (pieces.left)
-		emit_gap(head, state, head->offset, pieces.left, CAUSE_NOT_READABLE);
+	if (!pieces.left)
+		return pieces.is_unreadable;
+	emit_gap(head, state, head->offset, pieces.left, CAUSE_NOT_READABLE);
+	return 1;
 }
 
 #endif

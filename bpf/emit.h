@@ -30,8 +30,25 @@ static __always_inline void count_emitted(struct socket_state *state, const stru
 		__sync_fetch_and_add(&state->lost[head->direction & 1], -head->lost);
 }
 
+/* what copying a piece came to */
+enum copy_result {
+	COPIED = 0,
+	COPY_FULL = 1,          /* no room in the ring */
+	COPY_UNREADABLE = 2,    /* a gap of that size stands in its place */
+};
+
+/* Returns 1 where it could not be read. */
+static __always_inline int count_copy(struct socket_state *state, const struct record *head, __u32 bytes, int result)
+{
+	if (result == COPY_FULL)
+		count_full(state, head->direction, bytes);
+	else
+		count_emitted(state, head);
+	return result == COPY_UNREADABLE;
+}
+
 /* what could not be read after all is a gap of that size */
-static __always_inline void finish_record(struct record *r, __u32 length, long error)
+static __always_inline int finish_record(struct record *r, __u32 length, long error)
 {
 	if (error) {
 		r->kind = RECORD_GAP;
@@ -39,6 +56,7 @@ static __always_inline void finish_record(struct record *r, __u32 length, long e
 	}
 	r->length = length;
 	bpf_ringbuf_submit(r, 0);
+	return error ? COPY_UNREADABLE : COPIED;
 }
 
 #define COPY_CLASS(SIZE)                                                                       \
@@ -47,22 +65,22 @@ static __always_inline void finish_record(struct record *r, __u32 length, long e
 		if (!r)                                                                        \
 			goto full;                                                             \
 		__builtin_memcpy(r, head, HEADER);                                             \
-		finish_record(r, length, bpf_probe_read_user((void *)r + HEADER, length, (void *)from)); \
-		return 0;                                                                      \
+		return finish_record(r, length,                                                \
+				     bpf_probe_read_user((void *)r + HEADER, length, (void *)from)); \
 	}
 
 /*
- * Copies one piece of user memory. A global function: the verifier looks at it once, whoever calls it. Returns 1 where the
- * ring is full.
+ * Copies one piece of user memory. A global function: the verifier looks at it once, whoever calls it. Returns an
+ * `enum copy_result`.
  */
 __noinline int copy_piece(const struct record *head, __u64 from, __u32 length)
 {
 	if (!head)
-		return 1;
+		return COPY_FULL;
 	/* the verifier forgets bounds that the compiler moved */
 	asm volatile("" : "+r"(length));
 	if (length == 0 || length > LARGEST_CHUNK)
-		return 1;
+		return COPY_FULL;
 	COPY_CLASS(160)
 	COPY_CLASS(224)
 	COPY_CLASS(320)
@@ -76,9 +94,8 @@ __noinline int copy_piece(const struct record *head, __u64 from, __u32 length)
 	COPY_CLASS(16480)
 	COPY_CLASS(32864)
 	COPY_CLASS(LARGEST_RECORD)
-	return 1;
 full:
-	return 1;
+	return COPY_FULL;
 }
 
 /*
@@ -89,7 +106,7 @@ full:
 	if (total <= (BYTES)) {                                                                \
 		struct record *r = bpf_ringbuf_reserve(&data_ring, HEADER + 2 * (BYTES), 0);   \
 		if (!r)                                                                        \
-			return 1;                                                              \
+			return COPY_FULL;                                                      \
 		__builtin_memcpy(r, head, HEADER);                                             \
 		for (__u32 i = 0; i < GATHER_BUFFERS; i++) {                                   \
 			if (i >= count || at >= total)                                         \
@@ -106,11 +123,10 @@ full:
 				error |= bpf_probe_read_user((void *)r + HEADER + at, take, (void *)v[i].base); \
 			at += take;                                                            \
 		}                                                                              \
-		finish_record(r, total, error || at < total);                                  \
-		return 0;                                                                      \
+		return finish_record(r, total, error || at < total);                           \
 	}
 
-/* Joins a few small buffers into one record. Returns 1 where the ring is full. */
+/* Joins a few small buffers into one record. Returns an `enum copy_result`. */
 __noinline int copy_gathered(const struct record *head, __u64 iov, __u32 count, __u32 total)
 {
 	struct user_iovec v[GATHER_BUFFERS];
@@ -118,10 +134,10 @@ __noinline int copy_gathered(const struct record *head, __u64 iov, __u32 count, 
 	__u64 at = 0;
 
 	if (!head)
-		return 1;
+		return COPY_FULL;
 	asm volatile("" : "+r"(total), "+r"(count));
 	if (total == 0 || total > GATHER_BYTES || count == 0 || count > GATHER_BUFFERS)
-		return 1;
+		return COPY_FULL;
 	error = bpf_probe_read_user(v, count * sizeof(v[0]), (void *)iov);
 	GATHER_CLASS(256)
 	GATHER_CLASS(384)
@@ -129,7 +145,7 @@ __noinline int copy_gathered(const struct record *head, __u64 iov, __u32 count, 
 	GATHER_CLASS(1024)
 	GATHER_CLASS(2048)
 	GATHER_CLASS(GATHER_BYTES)
-	return 1;
+	return COPY_FULL;
 }
 
 /* The pieces of one call: a buffer, or the buffers of an iovec, one piece for each round. */
@@ -141,7 +157,8 @@ struct pieces {
 	__u64 length;
 	__u64 left;             /* what is left of the call */
 	__u32 count;            /* entries of the iovec that were not looked at */
-	__u32 direction;
+	__u16 direction;
+	__u16 is_unreadable;    /* some piece could not be read */
 };
 
 static long next_piece(__u64 round, struct pieces *p)
@@ -167,10 +184,7 @@ static long next_piece(__u64 round, struct pieces *p)
 	if (take > p->left)
 		take = p->left;
 	p->head->lost = p->state->lost[p->direction & 1];
-	if (copy_piece(p->head, p->base, take))
-		count_full(p->state, p->direction, take);
-	else
-		count_emitted(p->state, p->head);
+	p->is_unreadable |= count_copy(p->state, p->head, take, copy_piece(p->head, p->base, take));
 	p->head->offset += take;
 	p->base += take;
 	p->length -= take;

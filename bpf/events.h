@@ -171,6 +171,7 @@ struct counters {
 	__u64 tls_bytes;           /* plaintext of joined sessions that was told */
 	__u64 tls_hidden_bytes;    /* what they moved encrypted, which was not */
 	__u64 tls_calls_missed;    /* calls of a library for which there was no memory */
+	__u64 wire_repeated_bytes; /* payload of packets that had passed before */
 };
 
 #endif

@@ -16,8 +16,9 @@
 
 /* bit of skc_flags: a FIN came */
 #define SOCK_DONE 1
-/* bit of task_struct.flags: a worker thread of io_uring */
+/* bits of task_struct.flags: a worker thread of io_uring, a thread of the kernel's own */
 #define PF_IO_WORKER 0x10
+#define PF_KTHREAD 0x200000
 
 #define MSG_OOB 0x1
 #define MSG_PEEK 0x2
@@ -57,6 +58,11 @@ typedef struct {
 	struct net *net;
 } possible_net_t;
 
+struct proto {
+	int (*sendmsg)(void);
+	int (*recvmsg)(void);
+};
+
 struct sock_common {
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
@@ -65,6 +71,7 @@ struct sock_common {
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
 	unsigned long skc_flags;
+	struct proto *skc_prot;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
@@ -119,6 +126,8 @@ struct pt_regs {
 	unsigned long orig_ax;
 };
 #define SYSCALL_NUMBER(regs) ((__u32)(regs)->orig_ax)
+/* the result stands in the same register, and this until there is one */
+#define IS_IN_SYSCALL(regs) ((__s64)(regs)->ax == -38)
 #define SYSCALL_ARG2(regs) ((regs)->si)
 #define SYSCALL_ARG3(regs) ((regs)->dx)
 #define PROBE_ARG1(regs) ((regs)->di)
@@ -153,9 +162,12 @@ struct user_pt_regs {
 };
 struct pt_regs {
 	struct user_pt_regs user_regs;
+	__u64 orig_x0;
 	__s32 syscallno;
 };
 #define SYSCALL_NUMBER(r) ((__u32)(r)->syscallno)
+/* the result replaces the first argument */
+#define IS_IN_SYSCALL(r) ((r)->user_regs.regs[0] == (r)->orig_x0)
 #define SYSCALL_ARG2(r) ((r)->user_regs.regs[1])
 #define SYSCALL_ARG3(r) ((r)->user_regs.regs[2])
 #define PROBE_ARG1(r) ((r)->user_regs.regs[0])
@@ -205,6 +217,15 @@ struct user_msghdr {
 	__u64 control_length;
 	__u32 flags;
 	__u32 pad1;
+};
+
+/* a control message of kernel TLS */
+struct user_record_type {
+	__u64 length;
+	__u32 level;
+	__u32 type;
+	__u8 value;
+	__u8 pad[7];
 };
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef POLYTAP_LIFECYCLE_H
 #define POLYTAP_LIFECYCLE_H
 
+#include "layers.h"
 #include "tls.h"
 
 /*
@@ -42,28 +43,67 @@ static __always_inline void send_close(struct socket_state *state, int connects_
 	}
 }
 
+/*
+ * That the server's end is copied, so that a client's end need not be; and where this server or client is known for calls
+ * without a buffer, that packets bring the bytes from the first one on. The first call decides again.
+ */
+static __always_inline void decide_early(struct socket_state *state, struct tcp_sock *tp, struct targets *targets)
+{
+	struct bufferless_use use = {};
+
+	if (settings.wire == WIRE_AUTO)
+		use = bufferless_use(&state->head);
+	else if (settings.wire == WIRE_ALWAYS)
+		use.directions = BOTH_DIRECTIONS;
+	if (state->head.role != ROLE_SERVER && !use.directions)
+		return;
+	state->verdict = verdict_of(&state->head, targets);
+	if (state->verdict != VERDICT_COPY)
+		return;
+	if (state->head.role == ROLE_SERVER && settings.vantage == VANTAGE_AUTO)
+		add_server_end(&state->head);
+	if (use.directions)
+		want_wire(state, tp, use.directions, use.cause, 0);
+}
+
 static __always_inline void on_established(struct sock *sk, struct tcp_sock *tp, int old_state)
 {
 	struct socket_state *state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	struct targets *targets;
+	__u32 pid;
 
 	if (!state)
 		return;
 	/* a socket that was disconnected may connect again */
 	if (state->head.cookie) {
+		pid = state->head.pid;
 		send_close(state, 1);
 		__builtin_memset(state, 0, sizeof(*state));
+		state->head.pid = pid;
 	}
 	read_addresses(&state->head, sk);
 	state->head.cookie = bpf_get_socket_cookie(sk);
 	read_bases(&state->head, tp, old_state == STATE_SYN_SENT ? ROLE_CLIENT : ROLE_SERVER);
 	state->tracked = BOTH_DIRECTIONS;
+	learn_plain_calls(sk, tp);
 	state->tls_epoch = tls_watch.epoch;
-	/* where no rule asks for a process, a client can know before its first byte that the server's end is copied */
+	/* where no rule asks for a process, more can be known before the first byte */
 	targets = current_targets();
-	if (targets && targets->ports_only && state->head.role == ROLE_SERVER && settings.vantage == VANTAGE_AUTO &&
-	    is_target(targets, &state->head))
-		add_server_end(&state->head);
+	if (targets && targets->ports_only)
+		decide_early(state, tp, targets);
+}
+
+/* A process that is known for calls without a buffer: its client's end must be known by then. */
+static __always_inline void on_connect(struct sock *sk)
+{
+	struct socket_state *state;
+	__u32 pid = current_pid();
+
+	if (settings.wire == WIRE_AUTO && !bpf_map_lookup_elem(&bufferless, &pid))
+		return;
+	state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (state && !state->head.cookie)
+		state->head.pid = pid;
 }
 
 /* The connection is over for the kernel. The application may still read what came, so only the sent side is final. */
@@ -107,6 +147,11 @@ int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
 		on_established(sk, tp, old_state);
 		return 0;
 	}
+	/* the caller of connect() */
+	if (new_state == STATE_SYN_SENT && settings.wire != WIRE_NEVER) {
+		on_connect(sk);
+		return 0;
+	}
 	state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 	if (!state)
 		return 0;
@@ -137,11 +182,9 @@ int BPF_PROG(on_destroy, struct sock *sk)
 	/* read, and no receive said so */
 	if ((state->tracked & BIT_OF(DIRECTION_RECV)) && !(state->wire & BIT_OF(DIRECTION_RECV)) &&
 	    state->final_recv > state->next[DIRECTION_RECV] + 1) {
-		__u8 directions = BOTH_DIRECTIONS;
-
 		state->head.cause = CAUSE_SPLICE;
 		if (settings.wire == WIRE_AUTO && state->head.pid)
-			bpf_map_update_elem(&bufferless, &state->head.pid, &directions, BPF_ANY);
+			remember_bufferless(&state->head, BOTH_DIRECTIONS, CAUSE_SPLICE);
 	}
 	send_close(state, 0);
 	return 0;

@@ -20,9 +20,11 @@ struct socket_state {
 	__u64 next[2];          /* position after the last byte that a call moved */
 	__u64 wire_from[2];     /* from this position on packets bring the bytes */
 	__u64 wire_next;        /* position after the last byte that a packet brought out */
+	__u64 wire_hole;        /* before that some were not seen, from here on; less one, 0: none */
 	__u64 final_send;
 	__u64 final_recv;
 	__u32 lost[2];          /* bytes that found no room since the last record that did */
+	__u64 calls_of;         /* the protocol whose calls were looked at */
 	__u32 generation;
 	__u8 verdict;
 	__u8 tracked;           /* bit for each direction: `next` is known */
@@ -40,7 +42,9 @@ struct socket_state {
 	__u8 tls_is_muted;      /* of a client's session: the server's end tells the same */
 	__u8 tls_is_hidden;     /* bit for each direction: what passes encrypted is not told any more */
 	__u8 tls_is_seen;       /* TLS records were received */
-	__u8 reserved[3];
+	__u8 wire_cause;        /* why packets bring the bytes */
+	__u8 layered;           /* bit for each direction: an upper-layer protocol is between the calls and TCP */
+	__u8 reserved;
 };
 
 struct {
@@ -101,14 +105,6 @@ struct {
 	__type(key, __u64);
 	__type(value, struct close_record);
 } kept_closes SEC(".maps");
-
-/* processes that were seen moving bytes without a user buffer: a bit for each direction */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, __u32);
-	__type(value, __u8);
-} bufferless SEC(".maps");
 
 /* the endpoints of server ends on this node that are copied, as the server sees them */
 struct end_key {

@@ -3,7 +3,7 @@
 #ifndef POLYTAP_SOCKET_H
 #define POLYTAP_SOCKET_H
 
-#include "maps.h"
+#include "bufferless.h"
 
 static __always_inline __u32 current_pid(void)
 {
@@ -217,24 +217,40 @@ static __always_inline void add_server_end(const struct record *r)
 }
 
 /* From now on packets bring what passes in these directions; calls told of what was sent before `told`. */
-static __always_inline void want_wire(struct socket_state *state, struct tcp_sock *tp, __u8 directions, __u64 told)
+static __always_inline void want_wire(struct socket_state *state, struct tcp_sock *tp, __u8 directions, __u8 cause,
+				      __u64 told)
 {
 	if (!wire_is_attached || (directions & ~state->wire) == 0 || (state->head.flags & FLAG_POSITION_LOCAL))
 		return;
 	if ((state->tracked & BIT_OF(DIRECTION_SEND)) && state->wire_next < told)
 		state->wire_next = told;
 	/* first the mark, then the positions: a packet in between comes twice rather than not at all */
+	state->wire_cause = cause;
 	state->wire |= directions;
 	barrier();
 	state->wire_from[DIRECTION_SEND] = widen(tp->snd_nxt - state->head.base_send, tp->bytes_acked);
 	state->wire_from[DIRECTION_RECV] = widen(tp->rcv_nxt - state->head.base_recv, tp->bytes_received);
 }
 
+/* Are the bytes of this end wanted? */
+static __always_inline __u8 verdict_of(const struct record *r, const struct targets *targets)
+{
+	if (r->pid == settings.own_pid || !is_target(targets, r))
+		return VERDICT_IGNORE;
+	if (settings.vantage == VANTAGE_SERVER && r->role == ROLE_CLIENT)
+		return VERDICT_IDENTITY;
+	if (settings.vantage == VANTAGE_CLIENT && r->role == ROLE_SERVER)
+		return VERDICT_IDENTITY;
+	if (settings.vantage == VANTAGE_AUTO && r->role == ROLE_CLIENT && server_is_copied(r))
+		return VERDICT_IDENTITY;
+	return VERDICT_COPY;
+}
+
 static __always_inline void decide(struct socket_state *state, struct tcp_sock *tp, struct targets *targets)
 {
 	struct record *r = &state->head;
-	__u8 verdict = VERDICT_IGNORE;
-	__u8 *directions;
+	__u8 verdict = verdict_of(r, targets);
+	struct bufferless_use use;
 
 	/* what passed while nobody wanted it is not missing */
 	if (state->generation && state->verdict != VERDICT_COPY) {
@@ -242,23 +258,14 @@ static __always_inline void decide(struct socket_state *state, struct tcp_sock *
 		r->flags |= FLAG_LATE;
 	}
 	state->generation = targets->generation;
-	if (r->pid != settings.own_pid && is_target(targets, r)) {
-		verdict = VERDICT_COPY;
-		if (settings.vantage == VANTAGE_SERVER && r->role == ROLE_CLIENT)
-			verdict = VERDICT_IDENTITY;
-		if (settings.vantage == VANTAGE_CLIENT && r->role == ROLE_SERVER)
-			verdict = VERDICT_IDENTITY;
-		if (settings.vantage == VANTAGE_AUTO && r->role == ROLE_CLIENT && server_is_copied(r))
-			verdict = VERDICT_IDENTITY;
-	}
 	if (verdict == VERDICT_COPY && r->role == ROLE_SERVER)
 		add_server_end(r);
 	if (verdict == VERDICT_COPY && settings.wire == WIRE_ALWAYS)
-		want_wire(state, tp, BOTH_DIRECTIONS, state->next[DIRECTION_SEND]);
+		want_wire(state, tp, BOTH_DIRECTIONS, CAUSE_NONE, state->next[DIRECTION_SEND]);
 	if (verdict == VERDICT_COPY && settings.wire == WIRE_AUTO) {
-		directions = bpf_map_lookup_elem(&bufferless, &r->pid);
-		if (directions)
-			want_wire(state, tp, *directions, state->next[DIRECTION_SEND]);
+		use = bufferless_use(r);
+		if (use.directions)
+			want_wire(state, tp, use.directions, use.cause, state->next[DIRECTION_SEND]);
 	}
 	state->verdict = verdict;
 }

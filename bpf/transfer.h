@@ -4,6 +4,7 @@
 #define POLYTAP_TRANSFER_H
 
 #include "buffers.h"
+#include "layers.h"
 #include "tls.h"
 
 /*
@@ -55,11 +56,7 @@ static __always_inline struct socket_state *state_of(struct sock *sk, struct tcp
 	}
 	if (!state->head.pid)
 		state->head.pid = current_pid();
-	/* kernel TLS and its like: sequence numbers count something else from here on */
-	if (tp->inet_conn.icsk_ulp_ops && !(state->head.flags & FLAG_POSITION_LOCAL)) {
-		state->head.flags |= FLAG_POSITION_LOCAL;
-		state->wire = 0;
-	}
+	find_layer(sk, tp, state);
 	return state;
 }
 
@@ -79,17 +76,13 @@ static __always_inline int is_faulty(const struct record *r)
 }
 
 /* what this process moves has no user buffer: from now on packets bring it, for this socket and its next ones */
-static __always_inline void learn_bufferless(struct socket_state *state, struct tcp_sock *tp, __u8 directions, __u64 told)
+static __always_inline void learn_bufferless(struct socket_state *state, struct tcp_sock *tp, __u8 directions, __u8 cause,
+					     __u64 told)
 {
-	__u8 *known;
-
 	if (settings.wire != WIRE_AUTO || (state->wire & directions) == directions)
 		return;
-	known = bpf_map_lookup_elem(&bufferless, &state->head.pid);
-	if (known)
-		directions |= *known;
-	bpf_map_update_elem(&bufferless, &state->head.pid, &directions, BPF_ANY);
-	want_wire(state, tp, directions, told);
+	remember_bufferless(&state->head, directions, cause);
+	want_wire(state, tp, directions, cause, told);
 }
 
 /* Who splices into a socket does it out of one too, and that tells nobody: what was read so far is named here. */
@@ -99,7 +92,7 @@ static __always_inline void on_splice(struct record *head, struct socket_state *
 	__u64 from = state->next[DIRECTION_RECV];
 	__u64 to;
 
-	learn_bufferless(state, tp, BOTH_DIRECTIONS, told);
+	learn_bufferless(state, tp, BOTH_DIRECTIONS, CAUSE_SPLICE, told);
 	if (state->wire & BIT_OF(DIRECTION_RECV))
 		to = state->wire_from[DIRECTION_RECV];
 	else
@@ -164,6 +157,15 @@ static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u3
 	if (state->verdict != VERDICT_COPY)
 		return 0;
 	state->was_copied = 1;
+	if (state->layered) {
+		if (is_protocol_record())
+			return 0;
+		/* until this direction goes through it too, what passes is its handshake */
+		if (!(state->layered & BIT_OF(direction))) {
+			__sync_fetch_and_add(&state->next[direction & 1], ret);
+			return 0;
+		}
+	}
 
 	__builtin_memcpy(&head, &state->head, sizeof(head));
 	head.time_ns = bpf_ktime_get_ns();
@@ -188,14 +190,14 @@ static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u3
 			__u64 hole = place.offset - place.before;
 
 			if (hole > 1)
-				learn_bufferless(state, tp, BIT_OF(direction), state->next[DIRECTION_SEND]);
+				learn_bufferless(state, tp, BIT_OF(direction), CAUSE_SPLICE, state->next[DIRECTION_SEND]);
 			emit_gap(&head, state, place.before, hole, hole > 1 ? CAUSE_SPLICE : CAUSE_NOT_READABLE);
 			head.lost = state->lost[direction & 1];
 		} else {
 			/* several threads at once: what is not told yet up to here is one of theirs */
 			if (place.end > place.before)
 				emit_gap(&head, state, place.before, place.end - place.before, CAUSE_POSITION_CONFLICT);
-			learn_bufferless(state, tp, BIT_OF(direction), told);
+			learn_bufferless(state, tp, BIT_OF(direction), CAUSE_POSITION_CONFLICT, told);
 			return 0;
 		}
 	}
@@ -207,7 +209,7 @@ static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u3
 	else if (buffers.cause == CAUSE_SPLICE)
 		on_splice(&head, state, sk, tp, place.before);
 	else if (buffers.cause != CAUSE_NONE)
-		learn_bufferless(state, tp, BIT_OF(direction), told);
+		learn_bufferless(state, tp, BIT_OF(direction), buffers.cause, told);
 	if (buffers.cause != CAUSE_NONE) {
 		__u64 end = place.end;
 
@@ -218,7 +220,8 @@ static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u3
 			emit_gap(&head, state, place.offset, end - place.offset, buffers.cause);
 		return 0;
 	}
-	emit_buffers(&head, state, &buffers, ret);
+	if (emit_buffers(&head, state, &buffers, ret))
+		learn_bufferless(state, tp, BIT_OF(direction), CAUSE_NOT_READABLE, told);
 	return 0;
 }
 

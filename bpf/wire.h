@@ -26,6 +26,7 @@ struct packet {
 		__builtin_memcpy(r, &p->state->head, HEADER);                                  \
 		r->time_ns = p->time_ns;                                                       \
 		r->kind = RECORD_WIRE;                                                         \
+		r->cause = p->state->wire_cause;                                               \
 		r->direction = p->direction;                                                   \
 		r->offset = p->offset;                                                         \
 		r->lost = lost;                                                                \
@@ -72,6 +73,22 @@ next:
 	return 0;
 }
 
+/*
+ * Moves on what packets have brought out. A packet that was dropped before it came here (by a firewall's rule) leaves a
+ * hole: from there on what comes again may be what is missing. User space has the last word on what it has already.
+ */
+static __always_inline void sent_by_packet(struct socket_state *state, __u64 from, __u64 to)
+{
+	if (!state->wire_hole && from > state->wire_next)
+		state->wire_hole = state->wire_next + 1;
+	else if (state->wire_hole && from < state->wire_hole)
+		state->wire_hole = to + 1;
+	if (to > state->wire_next)
+		state->wire_next = to;
+	if (state->wire_hole > state->wire_next)
+		state->wire_hole = 0;
+}
+
 static __always_inline void on_packet(struct __sk_buff *skb, __u32 direction)
 {
 	struct bpf_sock *sk;
@@ -91,6 +108,10 @@ static __always_inline void on_packet(struct __sk_buff *skb, __u32 direction)
 		return;
 	state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 	if (!state || !(state->wire & BIT_OF(direction)) || state->verdict != VERDICT_COPY)
+		return;
+	/* decided before its first call: the server's end may have come to be copied since */
+	if (!state->generation && settings.vantage == VANTAGE_AUTO && state->head.role == ROLE_CLIENT &&
+	    server_is_copied(&state->head))
 		return;
 	tp = bpf_tcp_sock(sk);
 	if (!tp)
@@ -119,13 +140,18 @@ static __always_inline void on_packet(struct __sk_buff *skb, __u32 direction)
 	/* what was sent or came before comes again only because a packet was lost */
 	if (direction == DIRECTION_SEND) {
 		packet.offset = widen(bpf_ntohl(sequence) - state->head.base_send, tp->bytes_acked);
-		known = state->wire_next;
+		known = state->wire_hole ? state->wire_hole - 1 : state->wire_next;
 	} else {
 		packet.offset = widen(bpf_ntohl(sequence) - state->head.base_recv, tp->bytes_received);
 		known = widen(tp->rcv_nxt - state->head.base_recv, tp->bytes_received);
 	}
-	if (packet.offset + packet.left <= known)
+	if (packet.offset + packet.left <= known) {
+		struct counters *c = counters();
+
+		if (c)
+			c->wire_repeated_bytes += packet.left;
 		return;
+	}
 	if (packet.offset < known) {
 		passed = known - packet.offset;
 		packet.offset += passed;
@@ -133,7 +159,8 @@ static __always_inline void on_packet(struct __sk_buff *skb, __u32 direction)
 		packet.left -= passed;
 	}
 	if (direction == DIRECTION_SEND)
-		state->wire_next = packet.offset + packet.left;
+		sent_by_packet(state, packet.offset, packet.offset + packet.left);
+	state->was_copied = 1;
 	/* 512 KiB is the largest packet before segmentation */
 	bpf_loop(17, next_wire_piece, &packet, 0);
 }

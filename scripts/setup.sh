@@ -60,6 +60,7 @@ unzip unzip
 wget wget
 gnutls-bin gnutls-cli
 golang-go go
+liburing-dev /usr/include/liburing.h
 '
 
 is_there() {

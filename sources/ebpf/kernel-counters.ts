@@ -15,6 +15,7 @@ const NAMES = [
 	"tls_bytes",
 	"tls_hidden_bytes",
 	"tls_calls_missed",
+	"wire_repeated_bytes",
 ] as const;
 
 /** What the BPF programs have counted so far, all processors together. Empty where the map cannot be read. */

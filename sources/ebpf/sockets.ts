@@ -24,6 +24,8 @@ export interface Socket {
 	readonly isLocal: boolean;
 	/** What lies above TLS in the socket: streams of their own. */
 	readonly isPlain: boolean;
+	/** Which process has it is not known yet. */
+	isAnonymous: boolean;
 	readonly send: SocketDirection;
 	readonly receive: SocketDirection;
 }

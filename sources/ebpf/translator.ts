@@ -9,9 +9,6 @@ import { libraryName } from "./tls/libraries.js";
 const TWO_32 = 2 ** 32;
 /** Sockets that are remembered at once. */
 const MAX_SOCKETS = 262_144;
-/** Where either is set, the first position that we hear of is not the first byte of the stream. */
-const FROM_THE_MIDDLE = layout.FLAG_LATE | layout.FLAG_POSITION_LOCAL;
-
 const LATE = { late: true } as const;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -76,6 +73,7 @@ export class Translator {
 			return;
 		}
 		const socket = this.#socketOf(ring, at, batch);
+		if (socket.isAnonymous) this.#identify(socket, words[(at + layout.RECORD_PID) >>> 2]!, batch);
 		if (kind === layout.RECORD_OPEN) return;
 		const isReceive = bytes[at + layout.RECORD_DIRECTION] !== 0;
 		const side = isReceive ? socket.receive : socket.send;
@@ -89,7 +87,8 @@ export class Translator {
 		if (kind === layout.RECORD_WIRE && !side.hasPackets) {
 			side.hasPackets = true;
 			// a process that is known for it read this before its first call told us of the socket
-			if (isReceive && side.holeCause === "missed") side.holeCause = "splice";
+			if (isReceive && side.holeCause === "missed")
+				side.holeCause = bytes[at + layout.RECORD_CAUSE] === layout.CAUSE_IO_URING ? "io-uring" : "splice";
 		}
 		if (offset !== side.next || lost !== 0)
 			this.#missing(
@@ -98,7 +97,7 @@ export class Translator {
 				dir,
 				offset,
 				lost,
-				(bytes[at + layout.RECORD_FLAGS]! & FROM_THE_MIDDLE) !== 0,
+				(bytes[at + layout.RECORD_FLAGS]! & layout.FLAG_LATE) !== 0,
 				tsUs,
 				batch,
 			);
@@ -151,7 +150,7 @@ export class Translator {
 		}
 		const socket = this.#socketOf(ring, at, batch);
 		const how = (flags & layout.FLAG_RESET) !== 0 ? "reset" : "fin";
-		const isLate = (flags & FROM_THE_MIDDLE) !== 0;
+		const isLate = (flags & layout.FLAG_LATE) !== 0;
 		const isJoined = (flags & layout.FLAG_JOINED) !== 0;
 		for (const isReceive of [true, false]) {
 			const side = isReceive ? socket.receive : socket.send;
@@ -281,6 +280,7 @@ export class Translator {
 			isServer,
 			isLocal,
 			isPlain,
+			isAnonymous: pid === 0,
 			send: { next: -1, lostFrom: 0, hasPackets: false, holeCause: "missed" },
 			receive: { next: -1, lostFrom: 0, hasPackets: false, holeCause: "missed" },
 		};
@@ -310,11 +310,22 @@ export class Translator {
 			lower: lower?.conn ?? null,
 			...(protocol === null ? {} : { protocol }),
 			// plaintext has positions of its own, from where it was first seen
-			...(!isPlain && (bytes[at + layout.RECORD_FLAGS]! & FROM_THE_MIDDLE) !== 0 ? LATE : {}),
+			...(!isPlain && (bytes[at + layout.RECORD_FLAGS]! & layout.FLAG_LATE) !== 0 ? LATE : {}),
 		};
 		const library = isPlain ? libraryName(bytes[at + layout.RECORD_LIBRARY]!) : null;
 		batch.push(library === null ? open : { ...open, library });
 		return socket;
+	}
+
+	/** Packets came before any call told whose socket it is. */
+	#identify(socket: Socket, pid: number, batch: CaptureEvent[]): void {
+		if (pid === 0) return;
+		socket.isAnonymous = false;
+		const { conn, isServer } = socket;
+		const process = this.#processes.of(pid);
+		if (process === null) return;
+		const [server, client] = isServer ? [process, null] : [null, process];
+		batch.push({ kind: "identify", conn, client, server, tls: null });
 	}
 
 	#timeOf(words: Uint32Array, w: number): number {

@@ -9,8 +9,13 @@ export interface Haproxy {
 	readonly program: Program;
 }
 
-/** Passes TCP through to `upstreamPort`, one thread, capturing nothing. */
-export async function startHaproxy(scope: Scope, upstreamPort: number, netns: string | null = null): Promise<Haproxy> {
+/** Passes TCP through to `upstreamPort`, one thread, capturing nothing. `more`: lines of its configuration. */
+export async function startHaproxy(
+	scope: Scope,
+	upstreamPort: number,
+	netns: string | null = null,
+	more: readonly string[] = [],
+): Promise<Haproxy> {
 	const folder = await scope.folder();
 	const port = await freePort();
 	const file = join(folder, "haproxy.cfg");
@@ -27,7 +32,7 @@ defaults
 listen through
 	bind 127.0.0.1:${port}
 	server upstream 127.0.0.1:${upstreamPort}
-`,
+${more.map((line) => `\t${line}\n`).join("")}`,
 	);
 	const program = new Program("haproxy", ["-db", "-f", file], { netns });
 	scope.defer(() => program.stop("SIGTERM"));

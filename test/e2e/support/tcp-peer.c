@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/tls.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -250,6 +251,54 @@ static long splice_in(size_t n)
 	return total;
 }
 
+/* as a 32-bit process calls: numbers and registers of another table. 3: read, 4: write */
+static long call32(long number, uint8_t *bytes, size_t n)
+{
+#if defined(__x86_64__)
+	uint8_t *low = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	long r;
+
+	memcpy(low, bytes, n);
+	__asm__ volatile("int $0x80" : "=a"(r) : "a"(number), "b"((long)e->fd), "c"(low), "d"(n) : "memory", "r8", "r9", "r10", "r11");
+	r = (int)r;
+	memcpy(bytes, low, n);
+	munmap(low, n);
+	return r;
+#else
+	return -ENOSYS;
+#endif
+}
+
+/* kernel TLS, without a handshake: both ends have the same keys */
+static int kernel_tls(int directions)
+{
+	struct tls12_crypto_info_aes_gcm_128 keys = {.info = {.version = TLS_1_2_VERSION, .cipher_type = TLS_CIPHER_AES_GCM_128}};
+
+	memset(keys.key, 7, sizeof(keys.key));
+	if (setsockopt(e->fd, IPPROTO_TCP, TCP_ULP, "tls", 4))
+		return -errno;
+	if ((directions & 1) && setsockopt(e->fd, SOL_TLS, TLS_TX, &keys, sizeof(keys)))
+		return -errno;
+	if ((directions & 2) && setsockopt(e->fd, SOL_TLS, TLS_RX, &keys, sizeof(keys)))
+		return -errno;
+	return 0;
+}
+
+/* an alert beside the data, as OpenSSL sends it over kernel TLS */
+static long alert(void)
+{
+	char control[CMSG_SPACE(1)] = {0}, bytes[2] = {1, 0};
+	struct iovec v = {bytes, 2};
+	struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+	c->cmsg_level = SOL_TLS;
+	c->cmsg_type = TLS_SET_RECORD_TYPE;
+	c->cmsg_len = CMSG_LEN(1);
+	*CMSG_DATA(c) = 21;
+	return sendmsg(e->fd, &m, 0) < 0 ? -errno : 2;
+}
+
 static long zero_copy(size_t n)
 {
 	int on = 1;
@@ -408,6 +457,12 @@ static long long run(char *line)
 			total += mm[i].msg_len;
 		return r < 0 ? -errno : went(total);
 	}
+	if (!strcmp(word, "write32"))
+		return fill(a), went(call32(4, out, a));
+	if (!strcmp(word, "ktls"))
+		return kernel_tls(a);
+	if (!strcmp(word, "alert"))
+		return alert();
 	if (!strcmp(word, "zerocopy"))
 		return fill(a), went(zero_copy(a));
 	if (!strcmp(word, "sendfile"))
@@ -456,6 +511,8 @@ static long long run(char *line)
 			total += mm[i].msg_len;
 		return r < 0 ? -errno : came(total);
 	}
+	if (!strcmp(word, "read32"))
+		return came(call32(3, in, a));
 	if (!strcmp(word, "splice-in"))
 		return came(splice_in(a));
 	if (!strcmp(word, "readall")) {
