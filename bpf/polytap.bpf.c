@@ -3,12 +3,15 @@
 #include "kernel.h"
 #include "events.h"
 #include "maps.h"
+#include "bufferless.h"
 #include "socket.h"
 #include "emit.h"
 #include "buffers.h"
+#include "layers.h"
 #include "tls.h"
 #include "lifecycle.h"
 #include "transfer.h"
+#include "functions.h"
 #include "wire.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

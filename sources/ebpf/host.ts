@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type HostContext, PolytapError, type SourceHost } from "../../core/index.js";
+import { chooseHooks, type Hooks, loadOnly, programsOf } from "./hooks.js";
 import { kernelCounters } from "./kernel-counters.js";
 import { errno, libbpf, type Pointer, view } from "./libbpf.js";
 import type { EbpfOptions } from "./options.js";
@@ -17,8 +18,8 @@ const EAGAIN = 11;
 const LOAD_ATTEMPTS = 5;
 const VANTAGES = ["auto", "server", "client", "both"] as const;
 const WIRES = ["auto", "always", "never"] as const;
-/** In the order in which they are attached: nothing is sent or received before its end can be seen. */
-export const PROGRAMS = ["on_destroy", "on_state", "on_send", "on_recv"] as const;
+/** Attached before those that see sends and receives: nothing is sent or received before its end can be seen. */
+export const LIFECYCLE_PROGRAMS = ["on_destroy", "on_state"] as const;
 /** Attached once, where TLS libraries are watched. */
 export const TLS_PROGRAMS = ["on_exec"] as const;
 /** Attached to every TLS library: where its functions begin, and where they return. */
@@ -39,6 +40,7 @@ export class EbpfHost implements SourceHost {
 	#tls: TlsWatcher | null = null;
 	#processes: ProcessRing | null = null;
 	#usesMulti = false;
+	#hooks: Hooks = "tracepoints";
 	readonly #links: Pointer[] = [];
 
 	constructor(options: EbpfOptions, context: HostContext) {
@@ -61,7 +63,7 @@ export class EbpfHost implements SourceHost {
 		const progress = new SharedArrayBuffer(PROGRESS_BYTES);
 		if (this.#options.wire === "always") this.#attachWire();
 		if (this.#options.tls === "auto") this.#watchTls();
-		for (const name of PROGRAMS) this.#attach(name);
+		for (const name of this.programs) this.#attach(name);
 		if (this.#options.wire === "auto") void new Progress(progress).packetsAreNeeded().then(() => this.#attachWire());
 		return {
 			dataFd: bpf.mapFd(this.#map("data_ring")),
@@ -102,6 +104,16 @@ export class EbpfHost implements SourceHost {
 		this.#countersFd = -1;
 	}
 
+	/** How sends and receives are seen. Known once it is open. */
+	get hooks(): Hooks {
+		return this.#hooks;
+	}
+
+	/** In the order in which they are attached. */
+	get programs(): readonly string[] {
+		return [...LIFECYCLE_PROGRAMS, ...programsOf(this.#hooks)];
+	}
+
 	/** How TLS libraries are probed, and which; null: not at all. */
 	get tls(): {
 		readonly form: "uprobe-multi" | "perf-uprobes";
@@ -136,6 +148,8 @@ export class EbpfHost implements SourceHost {
 		this.#writeSettings();
 		bpf.setMaxEntries(this.#map("data_ring"), ring_bytes);
 		bpf.setMaxEntries(this.#map("control_ring"), control_ring_bytes);
+		this.#hooks = chooseHooks(this.#options.hooks);
+		loadOnly(programsOf(this.#hooks), (name) => this.#program(name));
 		this.#usesMulti = this.#options.tls === "auto" && hasUprobeMulti();
 		if (this.#usesMulti)
 			for (const name of TLS_PROBES) bpf.setExpectedAttachType(this.#program(name), BPF_TRACE_UPROBE_MULTI);

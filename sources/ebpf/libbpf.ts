@@ -21,6 +21,9 @@ interface Native {
 	findProgram: Call<[object: Pointer, name: string], Pointer>;
 	attach: Call<[program: Pointer], Pointer>;
 	programFd: Call<[program: Pointer], number>;
+	setAutoload: Call<[program: Pointer, isLoaded: boolean], number>;
+	/** The number of a function or tracepoint in the kernel's type information; negative: it has none. */
+	vmlinuxId: Call<[name: string, attachType: number], number>;
 	setExpectedAttachType: Call<[program: Pointer, type: number], number>;
 	/** Loads a program by hand; `options` is `struct bpf_prog_load_opts`. Negative: an error number. */
 	loadProgram: Call<
@@ -81,6 +84,8 @@ export function libbpf(): Native {
 		findProgram: bind("void *bpf_object__find_program_by_name(void *object, const char *name)"),
 		attach: bind("void *bpf_program__attach(void *program)"),
 		programFd: bind("int bpf_program__fd(void *program)"),
+		setAutoload: bind("int bpf_program__set_autoload(void *program, bool autoload)"),
+		vmlinuxId: bind("int libbpf_find_vmlinux_btf_id(const char *name, int type)"),
 		setExpectedAttachType: bind("int bpf_program__set_expected_attach_type(void *program, int type)"),
 		loadProgram: bind(
 			"int bpf_prog_load(int type, const char *name, const char *license, void *code, size_t count, void *options)",

@@ -50,6 +50,12 @@ export const ebpfOptions = z.strictObject({
 		.describe(
 			"Packets for what has no user buffer (sendfile, splice): from a process's first such call on, always, or never.",
 		),
+	hooks: z
+		.enum(["auto", "tracepoints", "functions"])
+		.default("auto")
+		.describe(
+			"Where sends and receives are seen: two socket tracepoints (kernel 6.3), the ends of kernel functions (fexit), or the first of both that the kernel has.",
+		),
 	tls: z
 		.enum(["auto", "off"])
 		.default("off")

@@ -1,7 +1,8 @@
 import { accessSync, constants, readFileSync } from "node:fs";
 import { release } from "node:os";
 import { PolytapError } from "../../core/index.js";
-import { cgroup2Mount, EbpfHost, objectPath, PROGRAMS, WIRE_PROGRAMS } from "./host.js";
+import { cgroup2Mount, EbpfHost, objectPath, WIRE_PROGRAMS } from "./host.js";
+import type { Hooks } from "./hooks.js";
 import { libbpf } from "./libbpf.js";
 import { ebpfOptions } from "./options.js";
 
@@ -17,7 +18,7 @@ export interface EbpfCheck {
 
 export interface EbpfReport {
 	/** How the programs are attached; null: not at all. */
-	readonly mode: "socket-tracepoints" | null;
+	readonly mode: "socket-tracepoints" | "function-exits" | null;
 	/** Why that mode, or why none. */
 	readonly reason: string;
 	/** How sends without a user buffer are captured. */
@@ -35,34 +36,42 @@ const CAPABILITIES: readonly (readonly [bit: bigint, name: string, why: string])
 	[19n, "CAP_SYS_PTRACE", "name the executables of other users' processes"],
 ];
 const CAP_SYS_ADMIN = 21n;
-const ALL_PROGRAMS = [...PROGRAMS, ...WIRE_PROGRAMS];
 
 /** What this kernel and this user can do. Loads and attaches everything once, to nobody's cost, and takes it away again. */
 export async function probe(): Promise<EbpfReport> {
 	const checks: EbpfCheck[] = [kernel(), btf(), ...capabilities(), lockdown(), library(), object(), cgroup(), pids()];
 	const warnings: string[] = [];
-	const { error: attempt, tls } = await tryAttach(warnings);
+	const { error: attempt, tls, hooks, programs } = await tryAttach(warnings);
 	checks.push({
 		name: "load and attach",
 		ok: attempt === null,
-		detail: attempt === null ? `attached and detached again: ${ALL_PROGRAMS.join(", ")}` : attempt.message,
+		detail: attempt === null ? `attached and detached again: ${programs.join(", ")}` : attempt.message,
 		fix: attempt?.hint ?? null,
 	});
 	if (attempt === null) checks.push(libraries(tls));
-	const reason =
-		attempt === null
-			? "sock_send_length and sock_recv_length are there (kernel 6.3 or later) and this user may attach to them"
-			: attempt.message;
 	return {
-		mode: attempt === null ? "socket-tracepoints" : null,
-		reason,
+		mode: attempt === null ? MODES[hooks].mode : null,
+		reason: attempt === null ? MODES[hooks].reason : attempt.message,
 		wire: attempt === null && warnings.length === 0 ? "cgroup-skb" : null,
 		tls: tls === null || tls.watched.length === 0 ? null : tls.form,
 		checks,
 	};
 }
 
+const MODES = {
+	tracepoints: {
+		mode: "socket-tracepoints",
+		reason: "sock_send_length and sock_recv_length are there (kernel 6.3 or later) and this user may attach to them",
+	},
+	functions: {
+		mode: "function-exits",
+		reason: "the socket tracepoints are not there (kernel 6.3), so the ends of inet_sendmsg and inet_recvmsg (fexit) do it",
+	},
+} as const;
+
 interface Attempt {
+	readonly hooks: Hooks;
+	readonly programs: readonly string[];
 	readonly error: PolytapError | null;
 	readonly tls: EbpfHost["tls"];
 }
@@ -76,10 +85,11 @@ async function tryAttach(warnings: string[]): Promise<Attempt> {
 	});
 	try {
 		await host.open();
-		return { error: null, tls: host.tls };
+		const programs = [...host.programs, ...WIRE_PROGRAMS];
+		return { error: null, tls: host.tls, hooks: host.hooks, programs };
 	} catch (error) {
 		const known = error instanceof PolytapError ? error : new PolytapError("BPF_LOAD_FAILED", String(error));
-		return { error: known, tls: null };
+		return { error: known, tls: null, hooks: host.hooks, programs: [] };
 	} finally {
 		await host.close();
 	}
@@ -102,8 +112,8 @@ function libraries(tls: EbpfHost["tls"]): EbpfCheck {
 function kernel(): EbpfCheck {
 	const version = release();
 	const [major = 0, minor = 0] = version.split(".").map(Number);
-	const ok = major > 6 || (major === 6 && minor >= 3);
-	return { name: "kernel", ok, detail: version, fix: ok ? null : "use a kernel from 6.3 on" };
+	const ok = major > 6 || (major === 6 && minor >= 1);
+	return { name: "kernel", ok, detail: version, fix: ok ? null : "use a kernel from 6.1 on" };
 }
 
 function btf(): EbpfCheck {

@@ -1,0 +1,30 @@
+#!/bin/sh
+# The first process of a machine that test-kernels.sh started: its root is the host's, with a memory of its own on top.
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+mkdir -p /dev/pts /dev/shm
+mount -t devpts devpts /dev/pts
+for folder in /dev/shm /tmp /run /var/tmp; do mount -t tmpfs tmpfs "$folder"; done
+mount -t securityfs securityfs /sys/kernel/security 2>/dev/null
+mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+ln -sf /proc/self/fd /dev/fd
+ip link set lo up
+hostname guest
+ulimit -n 65536
+# test-kernels.sh wrote: REPOSITORY, KERNEL (unpacked), COMMAND
+. /polytap-run
+for module in tls nf_tables nft_numgen nft_counter ipv6 veth; do modprobe -d "$KERNEL" "$module" 2>/dev/null; done
+HOME=/tmp/home
+export HOME
+mkdir -p "$HOME"
+cd "$REPOSITORY" || exit 1
+echo "kernel $(uname -r)"
+sh -c "$COMMAND"
+echo "polytap-exit $?"
+sync
+echo o >/proc/sysrq-trigger
+sleep 60
