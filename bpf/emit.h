@@ -55,7 +55,7 @@ static __always_inline int finish_record(struct record *r, __u32 length, long er
 		r->cause = CAUSE_NOT_READABLE;
 	}
 	r->length = length;
-	bpf_ringbuf_submit(r, 0);
+	bpf_ringbuf_submit(r, WAKE);
 	return error ? COPY_UNREADABLE : COPIED;
 }
 
@@ -212,7 +212,7 @@ static __always_inline void emit_gap(struct record *head, struct socket_state *s
 	r->cause = cause;
 	r->offset = offset;
 	r->length = bytes;
-	bpf_ringbuf_submit(r, 0);
+	bpf_ringbuf_submit(r, WAKE);
 	count_emitted(state, head);
 }
 

@@ -32,6 +32,8 @@ enum record_cause {
 	CAUSE_IO_URING = 3,
 	CAUSE_NOT_READABLE = 4,
 	CAUSE_POSITION_CONFLICT = 5,   /* several threads moved bytes at once: which went where, nobody can tell */
+	CAUSE_LIMIT = 6,               /* beyond what is kept of a message */
+	CAUSE_SAMPLED = 7,             /* spared while the CPU budget is exceeded */
 };
 
 /* The library that encrypted it, in `library`. */
@@ -145,6 +147,27 @@ enum wire_mode {
 	WIRE_NEVER = 2,
 };
 
+/* What user space says of a connection. */
+enum advice_kind {
+	ADVICE_NONE = 0,
+	ADVICE_CUTTABLE = 1,   /* payload may be missing: whoever reads it knows where the next message begins */
+	ADVICE_IGNORE = 2,     /* nobody wants its records */
+};
+
+struct advice {
+	__u64 skip_to[2];      /* by direction: before this position nothing need be copied */
+	__u32 kind;
+	__u32 reserved;
+};
+
+/* Changeable at run time. */
+struct economy {
+	__u32 is_on;           /* advice is given */
+	__u32 epoch;           /* advice of another one is void */
+	__u32 turn_bytes;      /* of cuttable connections so much is copied until the other end speaks; 0: all */
+	__u32 keep_one_in;     /* of new connections; 0 and 1: all */
+};
+
 /* Fixed when the object is loaded. */
 struct settings {
 	__u64 pid_ns_dev;
@@ -172,6 +195,10 @@ struct counters {
 	__u64 tls_hidden_bytes;    /* what they moved encrypted, which was not */
 	__u64 tls_calls_missed;    /* calls of a library for which there was no memory */
 	__u64 wire_repeated_bytes; /* payload of packets that had passed before */
+	__u64 ignored_bytes;       /* of connections that no route wants */
+	__u64 limited_bytes;       /* beyond what is kept of messages */
+	__u64 sampled_bytes;       /* spared for the CPU budget */
+	__u64 sampled_connections;
 };
 
 #endif

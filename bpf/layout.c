@@ -57,6 +57,17 @@ void layout(void)
 	FIELD(settings, fault_drop_one_in);
 	FIELD(settings, fault_drop_role);
 	VALUE(counters_SIZE, sizeof(struct counters));
+	VALUE(advice_SIZE, sizeof(struct advice));
+	FIELD(advice, skip_to);
+	FIELD(advice, kind);
+	VALUE(economy_SIZE, sizeof(struct economy));
+	FIELD(economy, is_on);
+	FIELD(economy, epoch);
+	FIELD(economy, turn_bytes);
+	FIELD(economy, keep_one_in);
+	VALUE(ADVICE_NONE, ADVICE_NONE);
+	VALUE(ADVICE_CUTTABLE, ADVICE_CUTTABLE);
+	VALUE(ADVICE_IGNORE, ADVICE_IGNORE);
 	VALUE(MAX_RULES, MAX_RULES);
 	VALUE(MAX_RULE_PORTS, MAX_RULE_PORTS);
 	VALUE(MAX_RULE_PIDS, MAX_RULE_PIDS);
@@ -71,6 +82,8 @@ void layout(void)
 	VALUE(CAUSE_IO_URING, CAUSE_IO_URING);
 	VALUE(CAUSE_NOT_READABLE, CAUSE_NOT_READABLE);
 	VALUE(CAUSE_POSITION_CONFLICT, CAUSE_POSITION_CONFLICT);
+	VALUE(CAUSE_LIMIT, CAUSE_LIMIT);
+	VALUE(CAUSE_SAMPLED, CAUSE_SAMPLED);
 	VALUE(ROLE_UNKNOWN, ROLE_UNKNOWN);
 	VALUE(ROLE_CLIENT, ROLE_CLIENT);
 	VALUE(ROLE_SERVER, ROLE_SERVER);

@@ -25,16 +25,18 @@ static __always_inline void send_close(struct socket_state *state, int connects_
 	close.final_recv = state->final_recv;
 	close.lost_send = state->lost[DIRECTION_SEND];
 	close.lost_recv = state->lost[DIRECTION_RECV];
+	if (economy.is_on)
+		bpf_map_delete_elem(&advices, &state->head.cookie);
 	/* an end that is not copied has nothing to say about bytes */
-	if (state->verdict != VERDICT_COPY)
+	if (state->verdict != VERDICT_COPY || state->advice == ADVICE_IGNORE)
 		close.head.flags |= FLAG_IDENTITY_ONLY;
 	if (state->tls_is_hidden)
 		close.head.flags |= FLAG_JOINED;
 	state->was_copied = 0;
 	state->announced = 0;
-	if (connects_again && bpf_ringbuf_output(&data_ring, &close, sizeof(close), 0) == 0)
+	if (connects_again && bpf_ringbuf_output(&data_ring, &close, sizeof(close), WAKE) == 0)
 		return;
-	if (bpf_ringbuf_output(&control_ring, &close, sizeof(close), 0)) {
+	if (bpf_ringbuf_output(&control_ring, &close, sizeof(close), WAKE)) {
 		struct counters *c = counters();
 
 		if (c)

@@ -12,6 +12,7 @@ enum verdict {
 	VERDICT_IGNORE = 1,
 	VERDICT_COPY = 2,
 	VERDICT_IDENTITY = 3,   /* the other end is copied: send only who we are */
+	VERDICT_SAMPLED = 4,    /* it was left out for the CPU budget */
 };
 
 /* What we keep with each socket. */
@@ -25,6 +26,12 @@ struct socket_state {
 	__u64 final_recv;
 	__u32 lost[2];          /* bytes that found no room since the last record that did */
 	__u64 calls_of;         /* the protocol whose calls were looked at */
+	__u64 skip_to[2];       /* before this position nothing need be copied */
+	__u32 turn[2];          /* bytes that were copied since the other direction moved */
+	__u32 advice_epoch;
+	__u8 advice;
+	__u8 advice_looks;
+	__u16 reserved2;
 	__u32 generation;
 	__u8 verdict;
 	__u8 tracked;           /* bit for each direction: `next` is known */
@@ -131,6 +138,12 @@ struct {
 
 /* set by user space once packets are watched, which costs every packet of the node something: not before the first need */
 __u32 wire_is_attached SEC(".data.wire") = 0;
+
+/* set by the reader while it sleeps: nobody is woken who looks by himself anyway */
+__u32 reader_sleeps SEC(".data.wakeups") = 1;
+
+/* of a record for the reader: 0 wakes it where it had caught up */
+#define WAKE (*(volatile __u32 *)&reader_sleeps ? 0 : BPF_RB_NO_WAKEUP)
 
 /* how many libraries are watched, and whether any is Go's */
 struct tls_watch {

@@ -4,6 +4,7 @@
 #include "events.h"
 #include "maps.h"
 #include "bufferless.h"
+#include "economy.h"
 #include "socket.h"
 #include "emit.h"
 #include "buffers.h"

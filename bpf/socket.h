@@ -4,6 +4,7 @@
 #define POLYTAP_SOCKET_H
 
 #include "bufferless.h"
+#include "economy.h"
 
 static __always_inline __u32 current_pid(void)
 {
@@ -251,6 +252,7 @@ static __always_inline void decide(struct socket_state *state, struct tcp_sock *
 	struct record *r = &state->head;
 	__u8 verdict = verdict_of(r, targets);
 	struct bufferless_use use;
+	struct counters *c;
 
 	/* what passed while nobody wanted it is not missing */
 	if (state->generation && state->verdict != VERDICT_COPY) {
@@ -258,6 +260,13 @@ static __always_inline void decide(struct socket_state *state, struct tcp_sock *
 		r->flags |= FLAG_LATE;
 	}
 	state->generation = targets->generation;
+	if (verdict == VERDICT_COPY && !state->was_copied && is_left_out(r)) {
+		verdict = VERDICT_SAMPLED;
+		state->advice_epoch = economy.epoch;
+		c = counters();
+		if (c)
+			c->sampled_connections++;
+	}
 	if (verdict == VERDICT_COPY && r->role == ROLE_SERVER)
 		add_server_end(r);
 	if (verdict == VERDICT_COPY && settings.wire == WIRE_ALWAYS)
@@ -292,7 +301,7 @@ static __always_inline void announce(struct socket_state *state)
 	__builtin_memcpy(r, &state->head, sizeof(*r));
 	r->time_ns = bpf_ktime_get_ns();
 	r->kind = RECORD_OPEN;
-	bpf_ringbuf_submit(r, 0);
+	bpf_ringbuf_submit(r, WAKE);
 }
 
 #endif

@@ -145,7 +145,7 @@ static __always_inline void send_session_close(struct socket_state *tls, __u8 fl
 	close->final_recv = tls->next[DIRECTION_RECV];
 	close->lost_send = tls->lost[DIRECTION_SEND];
 	close->lost_recv = tls->lost[DIRECTION_RECV];
-	bpf_ringbuf_submit(close, 0);
+	bpf_ringbuf_submit(close, WAKE);
 	tls->was_copied = 0;
 }
 

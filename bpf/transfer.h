@@ -137,6 +137,9 @@ static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u3
 	targets = current_targets();
 	if (!targets)
 		return 0;
+	/* the budget has room again: it is asked anew */
+	if (state->verdict == VERDICT_SAMPLED && state->advice_epoch != economy.epoch)
+		state->generation = ~targets->generation;
 	if (state->generation != targets->generation) {
 		struct socket_state *session;
 
@@ -154,8 +157,19 @@ static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u3
 		announce(state);
 		return 0;
 	}
+	if (state->verdict == VERDICT_SAMPLED)
+		count_spared(CAUSE_SAMPLED, ret);
 	if (state->verdict != VERDICT_COPY)
 		return 0;
+	if (economy.is_on)
+		look_for_advice(state);
+	if (state->advice == ADVICE_IGNORE) {
+		struct counters *c = counters();
+
+		if (c)
+			c->ignored_bytes += ret;
+		return 0;
+	}
 	state->was_copied = 1;
 	if (state->layered) {
 		if (is_protocol_record())
@@ -202,6 +216,12 @@ static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u3
 		}
 	}
 
+	buffers.cause = economize(state, direction, place.offset, ret);
+	if (buffers.cause != CAUSE_NONE) {
+		count_spared(buffers.cause, ret);
+		emit_gap(&head, state, place.offset, ret, buffers.cause);
+		return 0;
+	}
 	find_buffers(&buffers);
 	/* the length is true, the buffer was not touched */
 	if (direction == DIRECTION_RECV && (flags & MSG_TRUNC))

@@ -95,10 +95,11 @@ static __always_inline void on_packet(struct __sk_buff *skb, __u32 direction)
 	struct socket_state *state;
 	struct bpf_tcp_sock *tp;
 	struct packet packet = {};
+	struct record head;
 	__be32 sequence;
 	__u32 at, passed;
 	__u64 known;
-	__u8 byte;
+	__u8 byte, cause;
 
 	sk = skb->sk;
 	if (!sk)
@@ -107,7 +108,7 @@ static __always_inline void on_packet(struct __sk_buff *skb, __u32 direction)
 	if (!sk || sk->protocol != IPPROTO_TCP)
 		return;
 	state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-	if (!state || !(state->wire & BIT_OF(direction)) || state->verdict != VERDICT_COPY)
+	if (!state || !(state->wire & BIT_OF(direction)) || state->verdict != VERDICT_COPY || state->advice == ADVICE_IGNORE)
 		return;
 	/* decided before its first call: the server's end may have come to be copied since */
 	if (!state->generation && settings.vantage == VANTAGE_AUTO && state->head.role == ROLE_CLIENT &&
@@ -161,6 +162,15 @@ static __always_inline void on_packet(struct __sk_buff *skb, __u32 direction)
 	if (direction == DIRECTION_SEND)
 		sent_by_packet(state, packet.offset, packet.offset + packet.left);
 	state->was_copied = 1;
+	cause = economize(state, direction, packet.offset, packet.left);
+	if (cause != CAUSE_NONE) {
+		count_spared(cause, packet.left);
+		__builtin_memcpy(&head, &state->head, sizeof(head));
+		head.time_ns = packet.time_ns;
+		head.direction = direction;
+		emit_gap(&head, state, packet.offset, packet.left, cause);
+		return;
+	}
 	/* 512 KiB is the largest packet before segmentation */
 	bpf_loop(17, next_wire_piece, &packet, 0);
 }

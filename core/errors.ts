@@ -80,6 +80,8 @@ export const ERRORS = {
 	BPF_NOT_PERMITTED: { exit: 3, meaning: "The kernel refuses BPF to this user." },
 	BPF_UNSUPPORTED: { exit: 3, meaning: "This kernel lacks something that the eBPF source needs." },
 	TLS_NOT_PROBED: { exit: 1, meaning: "A TLS library was found and could not be probed." },
+	CPU_BUDGET_EXCEEDED: { exit: 1, meaning: "The CPU budget was exceeded; less is captured from here on." },
+	CPU_BUDGET_KEPT: { exit: 1, meaning: "The CPU budget has room again; more is captured from here on." },
 	BPF_LOAD_FAILED: { exit: 3, meaning: "The BPF object could not be loaded or attached." },
 	BPF_OBJECT_MISSING: { exit: 3, meaning: "The compiled BPF object is not where the package should have it." },
 	LIBBPF_MISSING: { exit: 3, meaning: "libbpf.so.1 is not installed." },

@@ -2,6 +2,7 @@
 export { z } from "zod";
 export * from "./content.js";
 export * from "./errors.js";
+export * from "./advice.js";
 export * from "./events.js";
 export * from "./exchange.js";
 export { ByteReader } from "./io/byte-reader.js";

@@ -3,6 +3,7 @@
  * pure: it validates nothing, opens nothing, starts nothing. The world is touched in `open` only.
  */
 import type { ZodType } from "zod";
+import type { Advice } from "./advice.js";
 import type { ChildStream, ContentPlugin } from "./content.js";
 import type { CaptureEvent, Direction, Vantage } from "./events.js";
 import type { Attributes, AttributeValue, Exchange, HeaderList } from "./exchange.js";
@@ -88,6 +89,13 @@ export interface CaptureSource {
 	 * instead of taking more than they can. Asked between batches, sync. A live source without it is never kept waiting.
 	 */
 	hasRoom?(): boolean;
+	/**
+	 * What of an open connection need not be captured: see `Advice`. Called while a batch is being read, sync, cheap, with the
+	 * latest word on each matter. Whoever has it is asked to save where that is possible.
+	 */
+	advise?(conn: number, advice: Advice): void;
+	/** The sinks want other things now: all advice is void, and ignored connections come back. With `advise` only. */
+	forgetAdvice?(): void;
 	/** Cumulative counters for totals and metrics, snake_case with units. Called about once a second and at the end. Sync. */
 	counters?(): Readonly<Record<string, number>>;
 }
@@ -169,6 +177,8 @@ export interface ParserPlugin {
 	 * thread, only where a config gives options. Its problems are problems of the config. Without it options stay as they are.
 	 */
 	prepare?(options: unknown, files: ConfigFiles): Promise<PreparedOptions>;
+	/** No other protocol comes out of its connections, but TLS: no hand-over, no streams, no contents. */
+	readonly isLeaf?: true;
 	/** Set where it takes payloads of other protocols' messages. A parser that does nothing else spreads `payloadsOnly`. */
 	readonly content?: ContentPlugin;
 }
@@ -233,6 +243,11 @@ export interface ProtocolParser {
 	 * Of `out` only `timeAt`, `offsetAt` and `settle` may be used: no message begins here.
 	 */
 	resync(dir: Direction, bytes: Uint8Array, out: ParserOutput): { readonly skip: number } | { readonly need: number };
+	/**
+	 * How many of the next bytes of a direction are certainly payload of the message that is being read, Infinity where it ends
+	 * with the direction; 0: nobody knows. `gap` of so many must return true. Without it nothing is ever left out on purpose.
+	 */
+	payloadAhead?(dir: Direction): number;
 	/**
 	 * The direction is over: once for each, after its last byte was offered. `fin` and `reset` are what the sender did,
 	 * `unknown` means that only watching ended. Finish what its end completes; the engine ends what is still open in it, as

@@ -178,19 +178,17 @@ async function makeSources(
 	// Live sources share a clock and so an engine; each recorded one has its own time.
 	const joinsLayers = found.some((plugin) => "seesPlaintext" in plugin && plugin.seesPlaintext === true);
 	const live = makeEngine({ ...engineOptions(config.capture), joinsLayers });
+	// a recording has everything
+	if (config.record === undefined) live.couldWant = (subject) => delivery.couldWant(subject);
 	if (config.sources.some((entry) => !entry.offline)) warmUp(parsers);
 	onLoaded?.();
 	return config.sources.map((entry, index): NamedSource => {
 		// what was recorded elsewhere has its own time, and files that people make have sequence numbers of their own
 		const engine = entry.offline ? makeEngine({ ...engineOptions(config.capture), merge: "off" }) : live;
-		return {
-			name: entry.name,
-			type: entry.type,
-			offline: entry.offline,
-			source: makeSource(found[index]!, entry, hosts[entry.name] ?? null, shop),
-			engine,
-			number: engine.addSource(entry.name, entry.type),
-		};
+		const source = makeSource(found[index]!, entry, hosts[entry.name] ?? null, shop);
+		const advise = source.advise === undefined ? null : source.advise.bind(source);
+		const number = engine.addSource(entry.name, entry.type, advise);
+		return { name: entry.name, type: entry.type, offline: entry.offline, source, engine, number };
 	});
 }
 

@@ -31,6 +31,8 @@ export function guardedSource(
 		},
 	};
 	if (typeof source.hasRoom === "function") guarded.hasRoom = () => source.hasRoom?.() === true;
+	if (typeof source.advise === "function") guarded.advise = (conn, advice) => source.advise?.(conn, advice);
+	if (typeof source.forgetAdvice === "function") guarded.forgetAdvice = () => source.forgetAdvice?.();
 	if (typeof source.counters === "function")
 		guarded.counters = () => onlyNumbers(pulse.run(owner, () => source.counters?.()));
 	return guarded;

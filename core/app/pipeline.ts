@@ -167,6 +167,10 @@ export class Pipeline {
 		const options = engineOptions(this.capture);
 		for (const { engine, offline } of this.parts.sources)
 			engine.configure(offline ? { ...options, merge: "off" } : options);
+		for (const { engine, source } of this.parts.sources) {
+			engine.forgetAdvice();
+			source.forgetAdvice?.();
+		}
 	}
 
 	/** What was prepared is not wanted. */

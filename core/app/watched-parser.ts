@@ -33,6 +33,7 @@ export function watchedParser(plugin: ConfiguredParser, number: number, pulse: P
 	return {
 		...watched,
 		...(plugin.readsOnly === true ? { readsOnly: true as const } : {}),
+		...(plugin.isLeaf === true ? { isLeaf: true as const } : {}),
 		...(plugin.config === undefined ? {} : { config: plugin.config }),
 		...(plugin.prepare === undefined ? {} : { prepare: plugin.prepare }),
 		...(plugin.options === undefined ? {} : { options: plugin.options }),
@@ -102,11 +103,14 @@ class WatchedParser implements ProtocolParser {
 	private readonly parser: ProtocolParser;
 	private readonly number: number;
 	private readonly pulse: Pulse;
+	readonly payloadAhead?: (dir: Direction) => number;
 
 	constructor(parser: ProtocolParser, number: number, pulse: Pulse) {
 		this.parser = parser;
 		this.number = number;
 		this.pulse = pulse;
+		if (parser.payloadAhead !== undefined)
+			this.payloadAhead = (dir) => pulse.run(number, () => parser.payloadAhead?.(dir) ?? 0);
 	}
 
 	data(dir: Direction, bytes: Uint8Array, out: ParserOutput): number {

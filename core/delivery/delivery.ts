@@ -1,5 +1,6 @@
 /** Routes every exchange to the sinks that want it, without its secrets, each sink behind its own queue. */
 import { setImmediate as turn } from "node:timers/promises";
+import type { AdviceSubject } from "../advice.js";
 import type { Exchange } from "../exchange.js";
 import type { Sink } from "../plugin.js";
 import type { Redactor } from "../redaction/redactor.js";
@@ -69,6 +70,11 @@ export class Delivery {
 		this.router ??= new Router(this.outlets);
 		this.router.replace(outlet, filter);
 		this.only = null;
+	}
+
+	/** False: no sink can want any record of such a connection. */
+	couldWant(subject: AdviceSubject): boolean {
+		return this.router === null || this.outlets.length === 0 || this.router.couldWant(subject);
 	}
 
 	/** Other rules, from the next exchange on. */

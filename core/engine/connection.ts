@@ -1,3 +1,4 @@
+import type { AdviceSubject } from "../advice.js";
 import type {
 	AnnotateEvent,
 	BytesEvent,
@@ -119,6 +120,23 @@ export class Connection implements ConversationOwner {
 	/** What parsers told about it so far. */
 	get notes(): Attributes | null {
 		return this.#conversation?.notes ?? this.#lastNotes;
+	}
+
+	/** Null: what is spoken is not known. */
+	get adviceSubject(): AdviceSubject | null {
+		const plugin = this.#conversation?.plugin ?? null;
+		if (plugin === null) return null;
+		const { id, server } = this.facts;
+		return { protocol: plugin.protocol, isLeaf: plugin.isLeaf === true, serverPort: server.port, id };
+	}
+
+	get knowsPayload(): boolean {
+		return this.#conversation?.knowsPayload === true;
+	}
+
+	/** The position before which nothing is needed in this direction: what is kept of a message is full. 0: all is. */
+	neededFrom(dir: Direction): number {
+		return this.#conversation?.neededFrom(dir) ?? 0;
 	}
 
 	get isFinished(): boolean {

@@ -69,6 +69,29 @@ export class Conversation implements LaneOwner {
 		return this.#voice.protocol;
 	}
 
+	/** The parser that is at work. */
+	get plugin(): ParserPlugin | null {
+		return this.#parser === null ? null : this.#plugin;
+	}
+
+	get knowsPayload(): boolean {
+		return this.#parser?.payloadAhead !== undefined;
+	}
+
+	/** See `Connection`. */
+	neededFrom(dir: Direction): number {
+		const lane = this.lanes[dir];
+		const [message, another] = lane.open;
+		if (lane.phase !== "parse" || lane.carry.length > 0 || message === undefined || another !== undefined) return 0;
+		if (!message.isFull) return 0;
+		try {
+			return lane.offset + (this.#parser?.payloadAhead?.(dir) ?? 0);
+		} catch (error) {
+			this.#failed(error);
+			return 0;
+		}
+	}
+
 	/** What parsers told about the connection as a whole, or null. */
 	get notes(): Attributes | null {
 		return this.#voice.notes?.values ?? null;

@@ -2,6 +2,7 @@
 import type { CaptureEvent, Endpoint, OpenEvent, Vantage } from "../events.js";
 import type { Exchange } from "../exchange.js";
 import type { ParserPlugin } from "../plugin.js";
+import { type Advise, type CouldWant, look } from "./adviser.js";
 import { Connection, type ConnectionContext } from "./connection.js";
 import type { VantageFacts, VantagePiece } from "./facts.js";
 import { DEFAULT_ENGINE_OPTIONS, type EngineOptions } from "./options.js";
@@ -25,6 +26,7 @@ interface SourceState {
 	readonly vantages: Map<number, VantageState>;
 	readonly connections: Map<string, Connection>;
 	readonly pieces: Map<Vantage, VantagePiece>;
+	readonly advise: Advise | null;
 	hasEnded: boolean;
 }
 
@@ -38,6 +40,8 @@ export class Engine implements ConnectionContext {
 	tap: EngineTap | null = null;
 	/** Who gets exchanges first; null: they are emitted at once. */
 	stage: ExchangeStage | null = null;
+	/** Whether anybody wants what comes out; null: everything is wanted. */
+	couldWant: CouldWant | null = null;
 	readonly #emit: (exchange: Exchange) => void;
 	readonly #sources: SourceState[] = [];
 	/** Connections for which time matters. */
@@ -66,8 +70,8 @@ export class Engine implements ConnectionContext {
 		this.#emit = emit;
 	}
 
-	/** Returns the number by which `ingest` names this source. */
-	addSource(name: string, type: string): number {
+	/** Returns the number by which `ingest` names this source. `advise`: it can leave out what nobody wants. */
+	addSource(name: string, type: string, advise: Advise | null = null): number {
 		this.#running++;
 		this.#names.push(name);
 		return (
@@ -77,6 +81,7 @@ export class Engine implements ConnectionContext {
 				vantages: new Map(),
 				connections: new Map(),
 				pieces: new Map(),
+				advise,
 				hasEnded: false,
 			}) - 1
 		);
@@ -91,6 +96,11 @@ export class Engine implements ConnectionContext {
 	configure(options: Partial<EngineOptions>): void {
 		this.options = { ...this.options, ...options };
 		this.slabs.maxHeldBytes = this.options.maxHeldBytes;
+	}
+
+	/** What sources were advised is void. */
+	forgetAdvice(): void {
+		for (const { vantages } of this.#sources) for (const vantage of vantages.values()) vantage.forgetAdvice();
 	}
 
 	/** Everything in the batch happens now. The batch's memory may be reused when this returns. */
@@ -175,6 +185,7 @@ export class Engine implements ConnectionContext {
 				}
 				const { connection } = vantage;
 				connection.bytes(vantage, event);
+				if (source.advise !== null && this.couldWant !== null) look(this.couldWant, source.advise, vantage, event);
 				if (connection.dueUs !== 0) this.#attention.add(connection);
 				return;
 			}

@@ -90,6 +90,13 @@ export class Message implements MessageWriter {
 		this.saidHead = head;
 	}
 
+	/** Nothing that its payload still brings is kept, and nobody reads it. */
+	get isFull(): boolean {
+		const context = this.#context;
+		if (context === null || this.payload === null || this.extras?.reader != null) return false;
+		return this.payload.bytes >= context.maxBodyBytes;
+	}
+
 	interim(head: MessageHead, index: number): void {
 		const context = this.#context;
 		if (context === null) return;

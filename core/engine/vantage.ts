@@ -15,6 +15,10 @@ export class VantageState {
 	isFlipped = false;
 	isClosed = false;
 	hasBytes = false;
+	/** Its source knows whether anybody wants it. */
+	isAdvised = false;
+	/** Its source knows that nothing is needed before, by its own directions. */
+	readonly skipTo: [number, number] = [0, 0];
 	/** Position after the last byte that it saw, for each direction. */
 	readonly seen: [number, number] = [0, 0];
 	/** Pairs for each direction: position after a record, time of that record. */
@@ -25,6 +29,11 @@ export class VantageState {
 		this.facts = facts;
 		this.role = open.role;
 		this.process = open.process;
+	}
+
+	forgetAdvice(): void {
+		this.isAdvised = false;
+		this.skipTo.fill(0);
 	}
 
 	note(dir: Direction, endOffset: number, tsUs: number): void {

@@ -6,17 +6,22 @@ import type { FilterOptions } from "./schema.js";
 import { durationUsOf, hostOf, pathOf, statusOf } from "./subject.js";
 
 /** Pure, quick, never throws. It sees the record as it is before redaction, and nothing leaves by it. */
-export type Filter = (exchange: Exchange) => boolean;
+export type Filter = ((exchange: Exchange) => boolean) & {
+	/** What it was made of. */
+	readonly options?: FilterOptions;
+};
 
 /** Null where the options ask for nothing: everything passes. */
 export function compileFilter(options: FilterOptions): Filter | null {
 	const tests = testsOf(options);
 	if (tests.length === 0) return null;
-	if (tests.length === 1) return tests[0]!;
-	return (x) => {
+	const [only] = tests;
+	if (tests.length === 1 && only !== undefined) return Object.assign((x: Exchange) => only(x), { options });
+	const all = (x: Exchange): boolean => {
 		for (const test of tests) if (!test(x)) return false;
 		return true;
 	};
+	return Object.assign(all, { options });
 }
 
 /** The cheap ones first. */
@@ -78,7 +83,7 @@ function testsOf(o: FilterOptions): Filter[] {
 	return tests;
 }
 
-function oneMatches(patterns: readonly string[], text: string): boolean {
+export function oneMatches(patterns: readonly string[], text: string): boolean {
 	for (const pattern of patterns) if (pattern === text || globMatches(pattern, text)) return true;
 	return false;
 }

@@ -1,6 +1,8 @@
 /** Decides for each exchange which of several outlets want it. */
+import type { AdviceSubject } from "../advice.js";
 import type { Exchange } from "../exchange.js";
 import type { Filter } from "./filter.js";
+import { couldHold } from "./interest.js";
 
 interface Route<T> {
 	readonly outlet: T;
@@ -29,6 +31,11 @@ export class Router<T> {
 	/** Another filter for an outlet that is there. */
 	replace(outlet: T, filter: Filter | null): void {
 		for (const route of this.#routes) if (route.outlet === outlet) route.filter = filter;
+	}
+
+	/** False: no outlet can want any record of such a connection. */
+	couldWant(subject: AdviceSubject): boolean {
+		return this.#routes.some(({ filter }) => filter?.options === undefined || couldHold(filter.options, subject));
 	}
 
 	/** Those that want it. The list is valid until the next call. */

@@ -77,6 +77,13 @@ export class Http1Parser implements ProtocolParser {
 		return true;
 	}
 
+	payloadAhead(dir: Direction): number {
+		const { writer, at, left } = this.#lanes[dir];
+		if (writer === null) return 0;
+		if (at === At.close) return Number.POSITIVE_INFINITY;
+		return at === At.length || at === At.chunkData ? left : 0;
+	}
+
 	resync(dir: Direction, bytes: Uint8Array): { readonly skip: number } | { readonly need: number } {
 		this.#lanes[dir].reset();
 		// an answer that was lost will not come

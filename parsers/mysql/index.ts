@@ -15,6 +15,7 @@ const mysql: ParserPlugin = {
 	protocol: "mysql",
 	summary: "MySQL and MariaDB: logins, statements, prepared statements with parameters, results as rows",
 	readsOnly: true,
+	isLeaf: true,
 	example,
 	detect,
 	create: (context) => new MySqlParser(context),

@@ -16,6 +16,7 @@ const postgresql: ParserPlugin = {
 	protocol: "postgresql",
 	summary: "PostgreSQL: queries, parameters and rows, COPY, errors, notices and notifications",
 	readsOnly: true,
+	isLeaf: true,
 	detect,
 	create: (context) => new PostgreSqlParser(context),
 };

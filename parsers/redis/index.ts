@@ -12,6 +12,7 @@ const redis: ParserPlugin = {
 	protocol: "redis",
 	summary: "Redis, Valkey, KeyDB (RESP2, RESP3): commands and replies, transactions, pub/sub, MONITOR",
 	readsOnly: true,
+	isLeaf: true,
 	example: [
 		{ from: "client", text: "*3\r\n$3\r\nSET\r\n$5\r\nkey:1\r\n$5\r\nvalue\r\n" },
 		{ from: "server", text: "+OK\r\n" },

@@ -14,7 +14,8 @@ const plugin: SourcePlugin<EbpfOptions> = {
 		targets.flatMap(({ protocol }, i) =>
 			protocol === undefined ? [] : [{ protocol, path: ["targets", i, "protocol"] }],
 		),
-	create: (_options, context) => new EbpfSource(context.host as EbpfHostState),
+	create: (options, context) =>
+		new EbpfSource(context.host as EbpfHostState, options.max_cpu_percent, context.diagnostics),
 	host: (options, context) => new EbpfHost(options, context),
 };
 

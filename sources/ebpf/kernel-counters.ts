@@ -16,6 +16,10 @@ const NAMES = [
 	"tls_hidden_bytes",
 	"tls_calls_missed",
 	"wire_repeated_bytes",
+	"ignored_bytes",
+	"limited_bytes",
+	"sampled_bytes",
+	"sampled_connections",
 ] as const;
 
 /** What the BPF programs have counted so far, all processors together. Empty where the map cannot be read. */

@@ -62,6 +62,14 @@ export const ebpfOptions = z.strictObject({
 		.describe(
 			"Plaintext above TLS, from probes in the libraries of applications (OpenSSL and what has its interface, GnuTLS, Go): where one is found, or not at all.",
 		),
+	max_cpu_percent: z
+		.int()
+		.min(0)
+		.max(10_000)
+		.default(0)
+		.describe(
+			"Processor time that polytap may use, percent of one processor. Above it less is captured, in steps that are told and counted: less of large payloads, then fewer new connections. 0: no limit.",
+		),
 	ring_bytes: z
 		.int()
 		.min(4096)

@@ -6,6 +6,11 @@ export interface EbpfHostState {
 	readonly controlBytes: number;
 	readonly countersFd: number;
 	readonly keptClosesFd: number;
+	/** What need not be copied: `struct advice` by cookie, and `struct economy`. */
+	readonly advicesFd: number;
+	readonly economyFd: number;
+	/** `reader_sleeps`. */
+	readonly wakeupsFd: number;
 	/** Every byte is copied at one end only. */
 	readonly copiesOnce: boolean;
 	/** Protocols that the rules name; see `Pins`. */

@@ -26,6 +26,11 @@ export interface Socket {
 	readonly isPlain: boolean;
 	/** Which process has it is not known yet. */
 	isAnonymous: boolean;
+	isClosed: boolean;
+	/** Its parser can do without some of the payload. */
+	isCuttable: boolean;
+	/** Before these positions nothing is needed; null: nobody said so. */
+	skipTo: [send: number, receive: number] | null;
 	readonly send: SocketDirection;
 	readonly receive: SocketDirection;
 }
@@ -39,5 +44,7 @@ export const RECORD_CAUSES: readonly GapCause[] = (() => {
 	causes[layout.CAUSE_IO_URING] = "io-uring";
 	causes[layout.CAUSE_NOT_READABLE] = "not-readable";
 	causes[layout.CAUSE_POSITION_CONFLICT] = "position-conflict";
+	causes[layout.CAUSE_LIMIT] = "limit";
+	causes[layout.CAUSE_SAMPLED] = "sampled";
 	return causes;
 })();

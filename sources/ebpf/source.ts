@@ -1,5 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type CaptureEvent, type CaptureSource, KernelClock, Processes } from "../../core/index.js";
+import {
+	type Advice,
+	type CaptureEvent,
+	type CaptureSource,
+	type Diagnostics,
+	KernelClock,
+	Processes,
+} from "../../core/index.js";
+import { CpuBudget } from "./cpu-budget.js";
+import { Economy } from "./economy.js";
 import { KeptCloses } from "./kept-closes.js";
 import { kernelCounters } from "./kernel-counters.js";
 import { libc } from "./libbpf.js";
@@ -8,14 +17,18 @@ import * as layout from "./record-layout.js";
 import { type RecordMemory, Ring } from "./ring.js";
 import { type EbpfHostState, Progress } from "./shared.js";
 import { Translator } from "./translator.js";
+import { Wakeups } from "./wakeups.js";
 
 const BATCH_EVENTS = 1024;
 /** What a batch holds of the ring is free again only when the engine is done with it. */
 const BATCH_BYTES = 1 << 20;
-/** Between two looks at a ring that had something. */
+/** Between two looks at a ring that had something: where that was much, and where it was little. */
 const BUSY_MS = 2;
-/** So many looks without a record, then we sleep until the kernel wakes us. */
-const IDLE_LOOKS = 20;
+const CALM_MS = 6;
+/** Of the ring's size: so much is little. */
+const LITTLE = 1 / 256;
+/** So long without a record, then we sleep until the kernel wakes us. */
+const IDLE_MS = 40;
 const IDLE_WAIT_MS = 100;
 const EPOLLIN = 1;
 const EPOLL_CTL_ADD = 1;
@@ -35,8 +48,11 @@ export class EbpfSource implements CaptureSource {
 	#skipped = { records: 0, bytes: 0 };
 	/** What was still in the ring when we had to go. */
 	#left: CaptureEvent | null = null;
+	readonly #economy: Economy;
+	readonly #budget: CpuBudget;
+	readonly #wakeups: Wakeups;
 
-	constructor(state: EbpfHostState) {
+	constructor(state: EbpfHostState, maxCpuPercent: number, diagnostics: Diagnostics) {
 		this.#state = state;
 		this.#progress = new Progress(state.progress);
 		this.#kept = new KeptCloses(state.keptClosesFd);
@@ -44,6 +60,20 @@ export class EbpfSource implements CaptureSource {
 		const pins = new Pins(state.pins);
 		this.#translator = new Translator(new Processes(), this.#clock, isSuccessor, state.copiesOnce, pins);
 		this.#translator.bytesRingFull = this.#progress.namedLoss;
+		this.#wakeups = new Wakeups(state.wakeupsFd);
+		this.#economy = new Economy(state.advicesFd, state.economyFd, this.#translator);
+		this.#budget = new CpuBudget(
+			maxCpuPercent,
+			this.#economy,
+			({ name }, percent, isDown) =>
+				diagnostics.warn(
+					isDown ? "CPU_BUDGET_EXCEEDED" : "CPU_BUDGET_KEPT",
+					`${Math.round(percent)} % of a processor, \`max_cpu_percent\` is ${maxCpuPercent}: captured is ${name}`,
+					isDown ? "fewer targets, filters that leave out connections, or a larger `max_cpu_percent`" : undefined,
+				),
+			performance.now(),
+			usedUs(),
+		);
 	}
 
 	async open(): Promise<void> {
@@ -65,10 +95,11 @@ export class EbpfSource implements CaptureSource {
 		if (data === null || control === null) return;
 		const left = this.#skipUnfinished(data);
 		if (left !== null) yield [left];
-		let idle = 0;
+		let busyMs = performance.now();
 		let kept: readonly RecordMemory[] = [];
 		for (;;) {
 			const isLast = signal.aborted;
+			this.#budget.look(performance.now(), usedUs);
 			kept = [...kept, ...this.#kept.take(performance.now(), isLast)];
 			data.refresh();
 			control.refresh();
@@ -77,7 +108,7 @@ export class EbpfSource implements CaptureSource {
 			let isDrained = false;
 			while (!isDrained) {
 				const batch: CaptureEvent[] = [];
-				this.#translator.startBatch();
+				this.#translator.startBatch(batch);
 				isDrained = this.#drain(data, batch);
 				if (kept.length > 0) kept = this.#keptCloses(kept, data.position, batch);
 				if (!this.#closes(control, data.position, batch)) isDrained = false;
@@ -97,12 +128,13 @@ export class EbpfSource implements CaptureSource {
 			}
 			if (this.#translator.needsPackets) this.#progress.askForPackets();
 			this.#clock.follow();
-			if (any) {
-				idle = 0;
-				// a ring that filled up this much must be looked at again at once
-				if (data.position - from < data.size >> 3 && !signal.aborted) await sleep(BUSY_MS);
-			} else if (++idle < IDLE_LOOKS) await sleep(BUSY_MS);
-			else if (!signal.aborted) await this.#wait();
+			const taken = data.position - from;
+			if (any) busyMs = performance.now();
+			if (signal.aborted) continue;
+			// a ring that filled up this much must be looked at again at once
+			if (taken >= data.size >> 3) continue;
+			if (performance.now() - busyMs < IDLE_MS) await sleep(taken < data.size * LITTLE ? CALM_MS : BUSY_MS);
+			else await this.#wait(data, control);
 			if (this.#isClosed) return yield* this.#farewell();
 		}
 	}
@@ -115,6 +147,7 @@ export class EbpfSource implements CaptureSource {
 		this.#left = this.#skipTo(data, data.limit);
 		data.unmap();
 		this.#control?.unmap();
+		this.#wakeups.unmap();
 		libc().close(this.#epoll);
 		this.#data = null;
 		this.#control = null;
@@ -130,6 +163,14 @@ export class EbpfSource implements CaptureSource {
 		yield* this.#unnamedLoss();
 	}
 
+	advise(conn: number, advice: Advice): void {
+		this.#economy.advise(conn, advice);
+	}
+
+	forgetAdvice(): void {
+		this.#economy.forget();
+	}
+
 	hasRoom(): boolean {
 		return this.#data !== null && this.#data.used < this.#data.size >> 1;
 	}
@@ -142,6 +183,12 @@ export class EbpfSource implements CaptureSource {
 			wire_records_duplicate: this.#translator.recordsDuplicate,
 			sockets_open: this.#translator.openSockets,
 			tls_connections_open: this.#translator.openPlaintexts,
+			advices: this.#economy.advices,
+			cpu_budget_stage: this.#budget.stage,
+			cpu_budget_steps_down: this.#budget.stepsDown,
+			cpu_budget_steps_up: this.#budget.stepsUp,
+			cpu_budget_saving_ms: Math.round(this.#budget.savingMs),
+			reader_sleeps: this.#wakeups.sleeps,
 			records_skipped: this.#skipped.records,
 			bytes_skipped: this.#skipped.bytes,
 		};
@@ -217,9 +264,21 @@ export class EbpfSource implements CaptureSource {
 		return { kind: "loss", bytes, events, cause: "source-lost" };
 	}
 
-	async #wait(): Promise<void> {
-		await libc().epollWait(this.#epoll, Buffer.alloc(EPOLL_EVENT_BYTES * 2), 2, IDLE_WAIT_MS);
+	/** Until there is something. The kernel wakes nobody who has not said that he sleeps. */
+	async #wait(data: Ring, control: Ring): Promise<void> {
+		this.#wakeups.sleep();
+		data.refresh();
+		control.refresh();
+		if (data.position >= data.limit && control.position >= control.limit)
+			await libc().epollWait(this.#epoll, Buffer.alloc(EPOLL_EVENT_BYTES * 2), 2, IDLE_WAIT_MS);
+		this.#wakeups.wake();
 	}
+}
+
+/** Processor time of the whole process. */
+function usedUs(): number {
+	const { user, system } = process.cpuUsage();
+	return user + system;
 }
 
 /** How far the payload ring was when the connection of the close record at `at` ended. */

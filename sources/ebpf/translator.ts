@@ -35,6 +35,11 @@ export class Translator {
 	/** Calls were seen that moved bytes without a user buffer. */
 	needsPackets = false;
 
+	readonly #byConn: (Socket | undefined)[] = [];
+	/** Cookies of those that nobody wants: what still comes of them is not told. */
+	readonly #ignored = new Set<number>();
+	#toIgnore: Socket[] = [];
+
 	/** Another worker told the engine before us about connections that are still open. */
 	readonly #isSuccessor: boolean;
 
@@ -59,8 +64,33 @@ export class Translator {
 	}
 
 	/** A new batch begins: event objects of the last one may be used again. */
-	startBatch(): void {
+	startBatch(batch: CaptureEvent[] = []): void {
 		this.#used = 0;
+		if (this.#toIgnore.length === 0) return;
+		for (const socket of this.#toIgnore) if (!socket.isClosed) this.#close(socket, Date.now() * 1000, batch);
+		this.#toIgnore = [];
+	}
+
+	/** The socket that the engine calls so, for advice; null: it carries nothing of its own, or there is none. */
+	socketOf(conn: number): Socket | null {
+		const socket = this.#byConn[conn];
+		return socket === undefined || socket.isPlain || socket.isLocal ? null : socket;
+	}
+
+	/** From the next batch on nothing of it is told. */
+	ignore(socket: Socket): void {
+		if (this.#ignored.size >= MAX_SOCKETS) this.#ignored.clear();
+		this.#ignored.add(socket.cookie);
+		this.#toIgnore.push(socket);
+	}
+
+	/** Those that are open, without what lies above TLS. */
+	get sockets(): Iterable<Socket> {
+		return this.#sockets.values();
+	}
+
+	forgetIgnored(): void {
+		this.#ignored.clear();
 	}
 
 	/** One record of the payload ring at byte index `at`. */
@@ -72,6 +102,7 @@ export class Translator {
 			this.close(ring, at, batch);
 			return;
 		}
+		if (this.#ignored.size > 0 && this.#isIgnored(ring, at)) return;
 		const socket = this.#socketOf(ring, at, batch);
 		if (socket.isAnonymous) this.#identify(socket, words[(at + layout.RECORD_PID) >>> 2]!, batch);
 		if (kind === layout.RECORD_OPEN) return;
@@ -108,15 +139,17 @@ export class Translator {
 		if (end > side.next) this.bytesSeen += end - Math.max(offset, side.next);
 		else if (kind === layout.RECORD_WIRE) this.recordsDuplicate++;
 		if (kind === layout.RECORD_GAP) {
-			// no packet has what lies above TLS
-			if (!socket.isPlain) this.needsPackets = true;
 			const cause = RECORD_CAUSES[bytes[at + layout.RECORD_CAUSE]!] ?? "missed";
+			const isSpared = cause === "limit" || cause === "sampled";
+			// no packet has what lies above TLS
+			if (!socket.isPlain && !isSpared) this.needsPackets = true;
 			// what other threads moved meanwhile stays unknown until packets bring it
 			if (cause === "position-conflict") side.holeCause = cause;
 			// another thread's later record may have come first: then the range is a hole already, and this tells why
 			const from = cause === "position-conflict" ? offset : Math.max(offset, side.next);
 			if (from >= end) return;
-			batch.push({ kind: "gap", conn: socket.conn, dir, tsUs, offset: from, length: end - from, cause });
+			const gap = { kind: "gap", conn: socket.conn, dir, tsUs, offset: from, length: end - from, cause } as const;
+			batch.push(isSpared && this.#copiesOnce ? { ...gap, isFinal: true } : gap);
 			if (end > side.next) side.next = end;
 			side.lostFrom = side.next;
 			return;
@@ -145,9 +178,11 @@ export class Translator {
 			const above = this.#plaintexts.get(cookie);
 			if (above !== undefined) this.#close(above, tsUs, batch);
 			const known = (flags & layout.FLAG_PLAINTEXT) === 0 ? this.#sockets.get(cookie) : undefined;
+			this.#ignored.delete(cookie);
 			if (known !== undefined) this.#close(known, tsUs, batch);
 			return;
 		}
+		if (this.#ignored.size > 0 && this.#isIgnored(ring, at)) return;
 		const socket = this.#socketOf(ring, at, batch);
 		const how = (flags & layout.FLAG_RESET) !== 0 ? "reset" : "fin";
 		const isLate = (flags & layout.FLAG_LATE) !== 0;
@@ -281,6 +316,9 @@ export class Translator {
 			isLocal,
 			isPlain,
 			isAnonymous: pid === 0,
+			isClosed: false,
+			isCuttable: false,
+			skipTo: null,
 			send: { next: -1, lostFrom: 0, hasPackets: false, holeCause: "missed" },
 			receive: { next: -1, lostFrom: 0, hasPackets: false, holeCause: "missed" },
 		};
@@ -292,6 +330,7 @@ export class Translator {
 			protocol = this.#pins?.protocolOf(client.port, pid, process?.name ?? null) ?? null;
 		const known = isPlain ? this.#plaintexts : this.#sockets;
 		known.set(cookie, socket);
+		this.#byConn[socket.conn] = socket;
 		if (known.size > MAX_SOCKETS) this.#forgetOldest(known, batch);
 		const open: OpenEvent = {
 			kind: "open",
@@ -326,6 +365,11 @@ export class Translator {
 		if (process === null) return;
 		const [server, client] = isServer ? [process, null] : [null, process];
 		batch.push({ kind: "identify", conn, client, server, tls: null });
+	}
+
+	#isIgnored({ words, bytes }: RecordMemory, at: number): boolean {
+		if ((bytes[at + layout.RECORD_FLAGS]! & layout.FLAG_PLAINTEXT) !== 0) return false;
+		return this.#ignored.has(words[at >>> 2]! + words[(at >>> 2) + 1]! * TWO_32);
 	}
 
 	#timeOf(words: Uint32Array, w: number): number {
@@ -399,6 +443,8 @@ export class Translator {
 	#close(socket: Socket, tsUs: number, batch: CaptureEvent[]): void {
 		(socket.isPlain ? this.#plaintexts : this.#sockets).delete(socket.cookie);
 		this.#free.push(socket.conn);
+		this.#byConn[socket.conn] = undefined;
+		socket.isClosed = true;
 		if (this.#last === socket) this.#last = null;
 		batch.push({ kind: "close", conn: socket.conn, tsUs });
 	}
