@@ -1,8 +1,8 @@
 /** The public API: everything a plugin may import, and nothing else. */
 export { z } from "zod";
+export * from "./advice.js";
 export * from "./content.js";
 export * from "./errors.js";
-export * from "./advice.js";
 export * from "./events.js";
 export * from "./exchange.js";
 export { ByteReader } from "./io/byte-reader.js";

@@ -64,8 +64,7 @@ export class Economy {
 		this.#isOn = true;
 		this.#writeEconomy();
 		if (!isNew && !hasRoom) return;
-		for (const socket of this.#translator.sockets)
-			if (socket.isCuttable || socket.skipTo !== null) this.#write(socket);
+		for (const socket of this.#translator.sockets) if (socket.isCuttable || socket.skipTo !== null) this.#write(socket);
 	}
 
 	#write(socket: Socket, kind = socket.isCuttable ? layout.ADVICE_CUTTABLE : layout.ADVICE_NONE): void {

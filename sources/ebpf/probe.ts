@@ -1,8 +1,8 @@
 import { accessSync, constants, readFileSync } from "node:fs";
 import { release } from "node:os";
 import { PolytapError } from "../../core/index.js";
-import { cgroup2Mount, EbpfHost, objectPath, WIRE_PROGRAMS } from "./host.js";
 import type { Hooks } from "./hooks.js";
+import { cgroup2Mount, EbpfHost, objectPath, WIRE_PROGRAMS } from "./host.js";
 import { libbpf } from "./libbpf.js";
 import { ebpfOptions } from "./options.js";
 
@@ -65,7 +65,8 @@ const MODES = {
 	},
 	functions: {
 		mode: "function-exits",
-		reason: "the socket tracepoints are not there (kernel 6.3), so the ends of inet_sendmsg and inet_recvmsg (fexit) do it",
+		reason:
+			"the socket tracepoints are not there (kernel 6.3), so the ends of inet_sendmsg and inet_recvmsg (fexit) do it",
 	},
 } as const;
 

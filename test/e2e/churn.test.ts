@@ -96,7 +96,8 @@ live(`${RATE} connections a second, ${OPEN} open at once: answers are never mixe
 			config: {
 				sources: { node: { type: "ebpf", targets: [{ ports: [port] }], ring_bytes: 64 * MIB } },
 				capture: { max_connections: 262_144 },
-				sinks: { checker: { type: checker, queue: { max_exchanges: 262_144, max_bytes: 512 * MIB } } },
+				plugins: [checker],
+				sinks: { checker: { type: "checker", queue: { max_exchanges: 262_144, max_bytes: 512 * MIB } } },
 			},
 		});
 		const before = { maps: mapBytes(polytap.pid), slab: slabBytes() };
@@ -134,7 +135,9 @@ live(`${RATE} connections a second, ${OPEN} open at once: answers are never mixe
 		t.log(
 			`maps ${mib(before.maps)} before, ${mib(whileOpen.maps)} open, ${mib(after.maps)} after; kernel ${mib(before.slab)}, ${mib(whileOpen.slab)}, ${mib(after.slab)} MiB`,
 		);
-		t.log(`memory ${mib(first?.rss ?? 0)} after a third, ${mib(last?.rss ?? 0)} MiB at the end; ${samples.length} looks`);
+		t.log(
+			`memory ${mib(first?.rss ?? 0)} after a third, ${mib(last?.rss ?? 0)} MiB at the end; ${samples.length} looks`,
+		);
 
 		for (const [, , wrong] of [holding, fetched, again]) t.is(wrong, "0", "the server itself mixed answers");
 		t.is(mixed, 0);

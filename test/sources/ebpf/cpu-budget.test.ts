@@ -37,7 +37,10 @@ test("ten seconds well below: a step up, to everything", (t) => {
 
 test("in between it stays where it is", (t) => {
 	t.is(steps([60, 60, ...Array.from({ length: 30 }, () => 45)]).budget.stage, 1);
-	t.is(steps([60, 60, ...Array.from({ length: 9 }, () => 20), 40, ...Array.from({ length: 9 }, () => 20)]).budget.stage, 1);
+	t.is(
+		steps([60, 60, ...Array.from({ length: 9 }, () => 20), 40, ...Array.from({ length: 9 }, () => 20)]).budget.stage,
+		1,
+	);
 });
 
 test("no limit: nobody asks what was used", (t) => {
