@@ -71,11 +71,11 @@ export class Conversation implements LaneOwner {
 
 	/** The parser that is at work. */
 	get plugin(): ParserPlugin | null {
-		return this.#parser === null ? null : this.#plugin;
+		return this.#parser?.plugin ?? null;
 	}
 
 	get knowsPayload(): boolean {
-		return this.#parser?.payloadAhead !== undefined;
+		return this.#parser?.knowsPayload === true;
 	}
 
 	/** See `Connection`. */
@@ -85,7 +85,7 @@ export class Conversation implements LaneOwner {
 		if (lane.phase !== "parse" || lane.carry.length > 0 || message === undefined || another !== undefined) return 0;
 		if (!message.isFull) return 0;
 		try {
-			return lane.offset + (this.#parser?.payloadAhead?.(dir) ?? 0);
+			return lane.offset + (this.#parser?.payloadAhead(dir) ?? 0);
 		} catch (error) {
 			this.#failed(error);
 			return 0;

@@ -24,6 +24,14 @@ export class ParserAtWork {
 		return this.#parser.gap(dir, length, out);
 	}
 
+	get knowsPayload(): boolean {
+		return this.#parser.payloadAhead !== undefined;
+	}
+
+	payloadAhead(dir: Direction): number {
+		return this.#parser.payloadAhead?.(dir) ?? 0;
+	}
+
 	/** Throws where what it says is not what the contract allows. */
 	resync(dir: Direction, bytes: Uint8Array, out: ParserOutput): Resync {
 		const shown = this.#readsOnly ? bytes : Uint8Array.prototype.slice.call(bytes);

@@ -38,7 +38,7 @@ export async function shortCapture(
 	let ticks: NodeJS.Timeout | undefined;
 	let end: NodeJS.Timeout | undefined;
 	try {
-		source = new EbpfSource(await host.open());
+		source = new EbpfSource(await host.open(), 0, context.diagnostics);
 		await source.open();
 		const sights = new Sights();
 		const emit = (exchange: Exchange): void => {
