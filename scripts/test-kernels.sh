@@ -44,7 +44,7 @@ kernel() {
 	folder=$cache/$package
 	if [ ! -e "$folder/ready" ]; then
 		mkdir -p "$folder"
-		(cd "$folder" && apt-get -qq download "$package" && dpkg -x ./*.deb . && rm -f ./*.deb)
+		(cd "$folder" && apt-get -qq -o APT::Sandbox::User=root download "$package" && dpkg -x ./*.deb . && rm -f ./*.deb)
 		version=$(ls "$folder/lib/modules")
 		depmod -b "$folder" "$version"
 		touch "$folder/ready"
@@ -60,7 +60,7 @@ modules() {
 
 # Boots it and runs the command in it; the answer is the command's.
 machine() {
-	folder=$1
+	folder=$(kernel "$1") || return 1
 	version=$(ls "$folder/lib/modules")
 	work=$(mktemp -d)
 	mkdir -p "$work/root/bin" "$work/root/proc" "$work/root/dev" "$work/root/lower" "$work/root/over" "$work/root/new"
@@ -75,7 +75,7 @@ machine() {
 		esac
 		echo "$count.ko" >>"$work/root/order"
 	done
-	printf 'REPOSITORY="%s"\nKERNEL="%s"\nCOMMAND="%s"\n' "$repository" "$folder" "$command" >"$work/root/polytap-run"
+	printf 'REPOSITORY="%s"\nKERNEL="%s"\nCOMMAND='"'%s'"'\n' "$repository" "$folder" "$command" >"$work/root/polytap-run"
 	cat >"$work/root/init" <<-'INIT'
 		#!/bin/busybox sh
 		b=/bin/busybox
@@ -114,8 +114,8 @@ for name in here 6.1 6.12; do
 	[ "$which" = all ] || [ "$which" = "$name" ] || continue
 	case $name in
 	here) run "this kernel, $(uname -r)" sh -c "$command" ;;
-	6.1) run "Debian's 6.1" machine "$(kernel linux-image-amd64)" ;;
-	6.12) run "Debian's 6.12" machine "$(kernel linux-image-6.12-amd64 || kernel linux-image-amd64/bookworm-backports)" ;;
+	6.1) run "Debian's 6.1" machine linux-image-amd64 ;;
+	6.12) run "Debian's 6.12" machine linux-image-6.12-amd64 ;;
 	esac
 done
 say "kernels: ${failed:+FAILED on$failed}${failed:-all that were asked for are green}"
