@@ -10,8 +10,9 @@ enum record_kind {
 	RECORD_DATA = 1,     /* payload follows the header */
 	RECORD_GAP = 2,      /* `length` bytes passed, none follow, see cause */
 	RECORD_WIRE = 3,     /* payload of a packet */
-	RECORD_OPEN = 4,     /* an end that is not copied, for its identity */
+	RECORD_OPEN = 4,     /* an end that is not copied, for its identity; of a Unix socket struct unix_open, before its bytes */
 	RECORD_CLOSE = 5,    /* struct close_record, in the control ring as a rule */
+	RECORD_END = 6,      /* of a Unix socket: nothing more comes in this direction after `offset` */
 };
 
 enum record_direction {
@@ -109,9 +110,21 @@ struct close_record {
 	__u32 lost_recv;
 };
 
+#define UNIX_PATH_BYTES 108
+
+/*
+ * `local` begins with a hash of the server's path, `remote` with the cookie of the other end, `offset` is the inode, `length`
+ * that of the path.
+ */
+struct unix_open {
+	struct record head;
+	__u8 path[UNIX_PATH_BYTES + 4];
+};
+
 #define MAX_RULES 16
 #define MAX_RULE_PORTS 32
 #define MAX_RULE_PIDS 16
+#define MAX_RULE_PATHS 8
 #define COMM_BYTES 16
 
 /* One rule of `targets`: what is given must hold. */
@@ -123,14 +136,20 @@ struct rule {
 	__u16 ports[MAX_RULE_PORTS];
 	__u32 pids[MAX_RULE_PIDS];
 	char comm[COMM_BYTES];
+	__u32 is_unix;             /* it is about Unix sockets, and about nothing else */
+	__u32 path_count;          /* 0: whatever has a path */
+	__u64 paths[MAX_RULE_PATHS];
 };
+
+/* of `unix_rules`: what is used meanwhile counts as joined late */
+#define UNIX_WALKING 0xffff
 
 /* Changeable at run time; a higher generation makes every socket ask again. */
 struct targets {
 	__u32 generation;
 	__u32 rule_count;
 	__u32 ports_only;          /* no rule asks for a process: both ends of a connection get the same answer */
-	__u32 reserved;
+	__u32 unix_rules;          /* rules that are about Unix sockets */
 	struct rule rules[MAX_RULES];
 };
 

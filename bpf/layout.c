@@ -35,6 +35,8 @@ void layout(void)
 	FIELD(close_record, final_recv);
 	FIELD(close_record, lost_send);
 	FIELD(close_record, lost_recv);
+	VALUE(unix_open_SIZE, sizeof(struct unix_open));
+	FIELD(unix_open, path);
 	VALUE(rule_SIZE, sizeof(struct rule));
 	FIELD(rule, port_count);
 	FIELD(rule, pid_count);
@@ -43,10 +45,14 @@ void layout(void)
 	FIELD(rule, ports);
 	FIELD(rule, pids);
 	FIELD(rule, comm);
+	FIELD(rule, is_unix);
+	FIELD(rule, path_count);
+	FIELD(rule, paths);
 	VALUE(targets_SIZE, sizeof(struct targets));
 	FIELD(targets, generation);
 	FIELD(targets, rule_count);
 	FIELD(targets, ports_only);
+	FIELD(targets, unix_rules);
 	FIELD(targets, rules);
 	VALUE(settings_SIZE, sizeof(struct settings));
 	FIELD(settings, pid_ns_dev);
@@ -71,11 +77,14 @@ void layout(void)
 	VALUE(MAX_RULES, MAX_RULES);
 	VALUE(MAX_RULE_PORTS, MAX_RULE_PORTS);
 	VALUE(MAX_RULE_PIDS, MAX_RULE_PIDS);
+	VALUE(UNIX_WALKING, UNIX_WALKING);
+	VALUE(MAX_RULE_PATHS, MAX_RULE_PATHS);
 	VALUE(RECORD_DATA, RECORD_DATA);
 	VALUE(RECORD_GAP, RECORD_GAP);
 	VALUE(RECORD_WIRE, RECORD_WIRE);
 	VALUE(RECORD_OPEN, RECORD_OPEN);
 	VALUE(RECORD_CLOSE, RECORD_CLOSE);
+	VALUE(RECORD_END, RECORD_END);
 	VALUE(CAUSE_NONE, CAUSE_NONE);
 	VALUE(CAUSE_SENDFILE, CAUSE_SENDFILE);
 	VALUE(CAUSE_SPLICE, CAUSE_SPLICE);

@@ -124,6 +124,19 @@ static __always_inline __u64 same(__u32 a, __u32 b)
 /* no port or pid has this number */
 #define NOBODY 0xffffffff
 
+/* is the rule about such sockets at all, and about this path? */
+static __always_inline int is_about(const struct rule *rule, const struct record *r)
+{
+	__u64 found = 0, hash;
+
+	if (r->family != AF_UNIX)
+		return !rule->is_unix;
+	__builtin_memcpy(&hash, r->local, sizeof(hash));
+	for (__u32 i = 0; i < MAX_RULE_PATHS; i++)
+		found |= same(rule->paths[i], hash) & same(rule->paths[i] >> 32, hash >> 32);
+	return rule->is_unix && (found || !rule->path_count);
+}
+
 static __always_inline int rule_holds(const struct rule *rule, const struct record *r, const char *comm)
 {
 	__u32 local = r->role != ROLE_CLIENT ? r->local_port : NOBODY;
@@ -137,7 +150,7 @@ static __always_inline int rule_holds(const struct rule *rule, const struct reco
 		pid |= same(rule->pids[i], r->pid);
 	for (__u32 i = 0; i < COMM_BYTES; i++)
 		name &= same(rule->comm[i], comm[i]);
-	return (port || !rule->port_count) && (pid || !rule->pid_count) && (name || !rule->has_comm);
+	return is_about(rule, r) && (port || !rule->port_count) && (pid || !rule->pid_count) && (name || !rule->has_comm);
 }
 
 struct rule_search {

@@ -6,6 +6,7 @@
 #include "buffers.h"
 #include "layers.h"
 #include "tls.h"
+#include "unix.h"
 
 /*
  * Where the `bytes` go that this call moved. The numbers are read after the socket was unlocked: another thread may have
@@ -118,6 +119,8 @@ static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u3
 	int is_in_call;
 	__u64 told;
 
+	if (family == AF_UNIX)
+		return on_unix_transfer(sk, ret, flags, direction);
 	if (ret <= 0)
 		return 0;
 	/* an urgent byte is sent in its place in the stream, and is not received in it */

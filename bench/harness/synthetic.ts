@@ -19,10 +19,10 @@ export const NGINX: ProcessIdentity = {
 	executable: "/usr/sbin/nginx",
 	cgroup: "/system.slice/nginx.service",
 	container: null,
+	pod: null,
 	runtime: null,
 	unit: null,
 	uid: null,
-	pod: null,
 };
 
 /** A connection on the loopback interface, seen at its server. */

@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type HostContext, PolytapError, type SourceHost } from "../../core/index.js";
+import { walkFiles } from "./file-walk.js";
 import { chooseHooks, type Hooks, loadOnly, programsOf } from "./hooks.js";
 import { kernelCounters } from "./kernel-counters.js";
 import { errno, libbpf, type Pointer, view } from "./libbpf.js";
@@ -24,6 +25,8 @@ export const LIFECYCLE_PROGRAMS = ["on_destroy", "on_state"] as const;
 export const TLS_PROGRAMS = ["on_exec"] as const;
 /** Attached to every TLS library: where its functions begin, and where they return. */
 const TLS_PROBES = ["on_tls_entry", "on_tls_return"] as const;
+/** Walks over files, where Unix sockets are wanted. */
+const UNIX_WALK = "on_file";
 /** On packets, where they are needed. */
 export const WIRE_PROGRAMS = ["on_egress", "on_ingress"] as const;
 
@@ -41,6 +44,7 @@ export class EbpfHost implements SourceHost {
 	#processes: ProcessRing | null = null;
 	#usesMulti = false;
 	#hooks: Hooks = "tracepoints";
+	#hasUnixRules = false;
 	readonly #links: Pointer[] = [];
 
 	constructor(options: EbpfOptions, context: HostContext) {
@@ -59,11 +63,14 @@ export class EbpfHost implements SourceHost {
 		}
 		this.#countersFd = bpf.mapFd(this.#map("counters_map"));
 		this.#targetsFd = bpf.mapFd(this.#map("targets_map"));
-		this.setTargets(this.#options);
+		// before anything is attached, so that no socket is asked in vain
+		this.#writeTargets(this.#options.targets, true);
+		this.#pins.write(this.#options.targets);
 		const progress = new SharedArrayBuffer(PROGRESS_BYTES);
 		if (this.#options.wire === "always") this.#attachWire();
 		if (this.#options.tls === "auto") this.#watchTls();
 		for (const name of this.programs) this.#attach(name);
+		if (this.#options.targets.some(({ unix }) => unix !== undefined)) this.setTargets(this.#options);
 		if (this.#options.wire === "auto") void new Progress(progress).packetsAreNeeded().then(() => this.#attachWire());
 		return {
 			dataFd: bpf.mapFd(this.#map("data_ring")),
@@ -83,10 +90,25 @@ export class EbpfHost implements SourceHost {
 
 	/** Replaces the rules; every socket is asked again at its next call. */
 	setTargets({ targets }: Pick<EbpfOptions, "targets">): void {
-		const value = targetsBytes(targets, this.#generation++);
+		const hasUnixRules = targets.some(({ unix }) => unix !== undefined);
+		if (hasUnixRules && !this.#hasUnixRules) {
+			this.#writeTargets(targets, true);
+			if (!walkFiles(this.#program(UNIX_WALK)))
+				this.#context.diagnostics.warn(
+					"BPF_UNSUPPORTED",
+					"files of processes cannot be walked over: Unix connections that are open already may be read from their middle",
+				);
+		}
+		this.#hasUnixRules = hasUnixRules;
+		this.#writeTargets(targets, false);
+		this.#pins.write(targets);
+	}
+
+	/** `isWalking`: Unix sockets that are used now, or were there before, count as joined late. */
+	#writeTargets(targets: EbpfOptions["targets"], isWalking: boolean): void {
+		const value = targetsBytes(targets, this.#generation++, isWalking);
 		if (libbpf().update(this.#targetsFd, new Uint8Array(4), value, 0) !== 0)
 			throw loadError("the targets could not be written");
-		this.#pins.write(targets);
 	}
 
 	/** The rules alone: all else is fixed when the programs are loaded. */
@@ -149,6 +171,8 @@ export class EbpfHost implements SourceHost {
 		this.#object = bpf.openFile(path, null);
 		if (this.#object === null) throw loadError(`${path} could not be read`);
 		this.#writeSettings();
+		// what is not used need not be to the kernel's liking
+		if (!this.#options.targets.some(({ unix }) => unix !== undefined)) bpf.setAutoload(this.#program(UNIX_WALK), false);
 		bpf.setMaxEntries(this.#map("data_ring"), ring_bytes);
 		bpf.setMaxEntries(this.#map("control_ring"), control_ring_bytes);
 		this.#hooks = chooseHooks(this.#options.hooks);

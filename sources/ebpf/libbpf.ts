@@ -32,6 +32,11 @@ interface Native {
 	>;
 	attachUprobe: Call<[program: Pointer, pid: number, path: string, offset: number, options: Uint8Array], Pointer>;
 	attachCgroup: Call<[program: Pointer, cgroupFd: number], Pointer>;
+	/** Of a program that walks over kernel objects; `options` null: all of them. */
+	attachIterator: Call<[program: Pointer, options: null], Pointer>;
+	linkFd: Call<[link: Pointer], number>;
+	/** A descriptor whose reading runs the program. */
+	createIterator: Call<[linkFd: number], number>;
 	destroyLink: Call<[link: Pointer], number>;
 	lookup: Call<[fd: number, key: Uint8Array, value: Uint8Array], number>;
 	update: Call<[fd: number, key: Uint8Array, value: Uint8Array, flags: number], number>;
@@ -94,6 +99,9 @@ export function libbpf(): Native {
 			"void *bpf_program__attach_uprobe_opts(void *program, int pid, const char *path, size_t offset, void *options)",
 		),
 		attachCgroup: bind("void *bpf_program__attach_cgroup(void *program, int cgroup_fd)"),
+		attachIterator: bind("void *bpf_program__attach_iter(void *program, void *options)"),
+		linkFd: bind("int bpf_link__fd(void *link)"),
+		createIterator: bind("int bpf_iter_create(int link_fd)"),
 		destroyLink: bind("int bpf_link__destroy(void *link)"),
 		lookup: bind("int bpf_map_lookup_elem(int fd, void *key, _Out_ void *value)"),
 		update: bind("int bpf_map_update_elem(int fd, void *key, void *value, uint64_t flags)"),

@@ -5,6 +5,12 @@ const ports = z.array(z.int().min(1).max(65_535)).min(1).max(32);
 /** A rule names a protocol as records do. */
 const protocol = z.string().min(1).max(64);
 
+/** The kernel has room for 108 bytes, with a zero at the end or, of an abstract one, at the beginning. */
+const unixPath = z
+	.string()
+	.min(1)
+	.refine((path) => Buffer.byteLength(path) <= 107, { message: "a path of a Unix socket has at most 107 bytes" });
+
 const targetRule = z
 	.strictObject({
 		ports: ports.optional().describe("The server's port of a connection, whichever end is on this node."),
@@ -20,6 +26,14 @@ const targetRule = z
 			.max(15)
 			.optional()
 			.describe("The process name (`comm`) of the thread that uses the socket."),
+		unix: z
+			.array(unixPath)
+			.min(1)
+			.max(8)
+			.optional()
+			.describe(
+				"Unix stream sockets, by the path that their server listens on, as it names it; `@name` is an abstract one, `*` whichever has a name. A rule with `unix` is about nothing else; `pids` and `name` may stand beside it.",
+			),
 		protocol: protocol
 			.optional()
 			.describe(
@@ -27,8 +41,13 @@ const targetRule = z
 			),
 		exclude: z.boolean().default(false).describe("What this rule matches is never captured, whatever other rules say."),
 	})
-	.refine((rule) => rule.ports !== undefined || rule.pids !== undefined || rule.name !== undefined, {
-		message: "a rule needs at least one of ports, pids, name",
+	.refine(
+		({ ports, pids, name, unix }) =>
+			ports !== undefined || pids !== undefined || name !== undefined || unix !== undefined,
+		{ message: "a rule needs at least one of ports, pids, name, unix" },
+	)
+	.refine(({ ports, unix }) => ports === undefined || unix === undefined, {
+		message: "Unix sockets have no ports: make two rules of it",
 	})
 	.refine((rule) => rule.protocol === undefined || (rule.ports !== undefined && !rule.exclude), {
 		message: "`protocol` needs `ports` beside it, and no `exclude`",

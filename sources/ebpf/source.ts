@@ -46,6 +46,8 @@ export class EbpfSource implements CaptureSource {
 	#epoll = -1;
 	#records = 0;
 	#skipped = { records: 0, bytes: 0 };
+	/** Unix sockets that were gone before the ring was read as far as it is now. */
+	#gone: readonly number[] = [];
 	/** What was still in the ring when we had to go. */
 	#left: CaptureEvent | null = null;
 	readonly #economy: Economy;
@@ -122,6 +124,13 @@ export class EbpfSource implements CaptureSource {
 				control.release();
 			}
 			data.release();
+			if (this.#gone.length > 0) {
+				const batch: CaptureEvent[] = [];
+				this.#translator.closeGone(this.#gone, batch);
+				yield batch;
+				if (this.#isClosed) return yield* this.#farewell();
+			}
+			this.#gone = this.#translator.unix.gone(performance.now());
 			if (isLast && data.position >= data.limit) {
 				yield* this.#unnamedLoss();
 				return;
@@ -181,6 +190,7 @@ export class EbpfSource implements CaptureSource {
 			bytes: this.#translator.bytesCaptured,
 			bytes_seen: this.#translator.bytesSeen,
 			wire_records_duplicate: this.#translator.recordsDuplicate,
+			unix_sockets_open: this.#translator.unix.count,
 			sockets_open: this.#translator.openSockets,
 			tls_connections_open: this.#translator.openPlaintexts,
 			advices: this.#economy.advices,

@@ -5,6 +5,7 @@ import * as layout from "./record-layout.js";
 import type { RecordMemory } from "./ring.js";
 import { RECORD_CAUSES, type Socket, type SocketDirection } from "./sockets.js";
 import { libraryName } from "./tls/libraries.js";
+import { AF_UNIX, UnixSockets, unixEnds } from "./unix-sockets.js";
 
 const TWO_32 = 2 ** 32;
 /** Sockets that are remembered at once. */
@@ -23,6 +24,7 @@ export class Translator {
 	readonly #sockets = new Map<number, Socket>();
 	/** What lies above TLS, by the cookie of the socket below. */
 	readonly #plaintexts = new Map<number, Socket>();
+	readonly unix = new UnixSockets();
 	#last: Socket | null = null;
 	readonly #free: number[] = [];
 	#nextConn = 1;
@@ -115,6 +117,12 @@ export class Translator {
 		const lost = words[(at + layout.RECORD_LOST) >>> 2]!;
 		const length = words[(at + layout.RECORD_LENGTH) >>> 2]!;
 		const end = offset + length;
+		if (kind === layout.RECORD_END) {
+			if (offset > side.next || lost !== 0) this.#missing(socket, side, dir, offset, lost, side.next < 0, tsUs, batch);
+			batch.push({ kind: "end", conn: socket.conn, dir, tsUs, finalOffset: offset, how: "fin" });
+			this.unix.ending();
+			return;
+		}
 		if (kind === layout.RECORD_WIRE && !side.hasPackets) {
 			side.hasPackets = true;
 			// a process that is known for it read this before its first call told us of the socket
@@ -218,6 +226,21 @@ export class Translator {
 		this.#close(socket, tsUs, batch);
 	}
 
+	/** Unix sockets that nobody has any more, all of whose records were told. */
+	closeGone(cookies: readonly number[], batch: CaptureEvent[]): void {
+		for (const cookie of cookies) {
+			const socket = this.#sockets.get(cookie);
+			if (socket === undefined) continue;
+			const tsUs = Date.now() * 1000;
+			for (const side of [socket.receive, socket.send]) {
+				const dir: Direction = (side === socket.receive) === socket.isServer ? 0 : 1;
+				const finalOffset = side.next < 0 ? null : side.next;
+				batch.push({ kind: "end", conn: socket.conn, dir, tsUs, finalOffset, how: "fin" });
+			}
+			this.#close(socket, tsUs, batch);
+		}
+	}
+
 	/** What passed encrypted and was told as plaintext is not missing: the direction ends where telling it ended. */
 	#endJoined(
 		socket: Socket,
@@ -294,14 +317,20 @@ export class Translator {
 		const role = bytes[at + layout.RECORD_ROLE]!;
 		const family = bytes[at + layout.RECORD_FAMILY]!;
 		const pid = words[(at + layout.RECORD_PID) >>> 2]!;
-		const local = {
-			address: addressText(family, bytes, at + layout.RECORD_LOCAL),
-			port: halves[(at + layout.RECORD_LOCAL_PORT) >>> 1]!,
-		};
-		const remote = {
-			address: addressText(family, bytes, at + layout.RECORD_REMOTE),
-			port: halves[(at + layout.RECORD_REMOTE_PORT) >>> 1]!,
-		};
+		const isUnix = family === AF_UNIX;
+		const [local, remote] = isUnix
+			? unixEnds(ring, at, role === layout.ROLE_SERVER)
+			: [
+					{
+						address: addressText(family, bytes, at + layout.RECORD_LOCAL),
+						port: halves[(at + layout.RECORD_LOCAL_PORT) >>> 1]!,
+					},
+					{
+						address: addressText(family, bytes, at + layout.RECORD_REMOTE),
+						port: halves[(at + layout.RECORD_REMOTE_PORT) >>> 1]!,
+					},
+				];
+		if (isUnix && bytes[at + layout.RECORD_KIND] === layout.RECORD_OPEN) this.unix.opened(ring, at);
 		// unknown only where both bases were in motion at the first look: then the lower port is the likelier server
 		const isServer = role === layout.ROLE_UNKNOWN ? local.port < remote.port : role === layout.ROLE_SERVER;
 		const baseSend = words[(at + layout.RECORD_BASE_SEND) >>> 2]!;
@@ -325,7 +354,7 @@ export class Translator {
 		const process = this.#processes.of(pid);
 		const [server, client] = isServer ? [local, remote] : [remote, local];
 		const roleKnown = role !== layout.ROLE_UNKNOWN;
-		let protocol = this.#pins?.protocolOf(server.port, pid, process?.name ?? null) ?? null;
+		let protocol = isUnix ? null : (this.#pins?.protocolOf(server.port, pid, process?.name ?? null) ?? null);
 		if (protocol === null && !roleKnown)
 			protocol = this.#pins?.protocolOf(client.port, pid, process?.name ?? null) ?? null;
 		const known = isPlain ? this.#plaintexts : this.#sockets;
@@ -336,12 +365,12 @@ export class Translator {
 			kind: "open",
 			conn: socket.conn,
 			tsUs: this.#timeOf(words, at >>> 2),
-			transport: "tcp",
+			transport: isUnix ? "unix" : "tcp",
 			client,
 			server,
 			role: isServer ? "server" : "client",
 			roleKnown,
-			bases: isLocal || isLate ? null : isServer ? [baseReceive, baseSend] : [baseSend, baseReceive],
+			bases: isLocal || isLate || isUnix ? null : isServer ? [baseReceive, baseSend] : [baseSend, baseReceive],
 			fromStart: !isLate,
 			netns: words[(at + layout.RECORD_NETNS) >>> 2]!,
 			process,

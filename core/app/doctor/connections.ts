@@ -128,7 +128,7 @@ function complete(input: DiagnosisInput, ends: Ends, sight: ConnectionSight | nu
 function undecidedOf({ state, transport }: Ends, sight: ConnectionSight | null, seen: number): string | null {
 	if (state === "listening") return "it listens: its connections stand by themselves";
 	if (transport === "udp") return "datagrams are not captured";
-	if (transport === "unix") return "Unix sockets are not captured";
+	if (transport === "unix") return "Unix sockets are listed and not watched here";
 	if (sight === null || seen === 0) return "nothing passed while it was watched";
 	if (sight.reason === "undetected" || sight.reason === "unknown-protocol") return "no parser knows what is spoken";
 	if (sight.reason !== null) return sight.reason;
@@ -180,6 +180,8 @@ function changesFor(
 	const port = role === "client" ? remote?.port : local.port;
 	const rule = port === undefined || port === 0 ? (pid === null ? null : `pids: [${pid}]`) : `ports: [${port}]`;
 	const changes: string[] = [];
+	if (transport === "unix" && local.address !== "")
+		changes.push(`targets: [{ unix: [${JSON.stringify(local.address)}] }]`);
 	if (transport !== "tcp") return changes;
 	if (isTargeted === false && rule !== null)
 		changes.push(`add { ${rule} } to the eBPF source's \`targets\`, and look for a rule with \`exclude\``);

@@ -248,10 +248,10 @@ const anyEndpoint = fc.record({
 			executable: fc.option(word),
 			cgroup: fc.option(word),
 			container: fc.option(word),
+			pod: fc.option(word),
 			runtime: fc.option(word),
 			unit: fc.option(word),
 			uid: fc.option(fc.nat()),
-			pod: fc.option(word),
 		}),
 	),
 });

@@ -6,6 +6,8 @@ import type { Scope } from "./scope.js";
 
 export interface RedisServer {
 	readonly port: number;
+	/** Path of its Unix socket. */
+	readonly socket: string;
 	readonly program: Program;
 	/** What redis-cli prints; through the socket's file, which nobody captures. */
 	ask(...words: readonly string[]): Promise<string>;
@@ -42,6 +44,7 @@ export async function startRedis(scope: Scope): Promise<RedisServer> {
 	await ask("CONFIG", "RESETSTAT");
 	return {
 		port,
+		socket,
 		program,
 		ask,
 		cli: (...more) => cli(["-p", String(port), ...more]),

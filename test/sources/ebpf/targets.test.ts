@@ -1,7 +1,7 @@
 import test from "ava";
 import { ebpfOptions } from "../../../sources/ebpf/options.js";
 import * as layout from "../../../sources/ebpf/record-layout.js";
-import { targetsBytes } from "../../../sources/ebpf/targets.js";
+import { pathHash, targetsBytes } from "../../../sources/ebpf/targets.js";
 
 test("rules as the kernel reads them", (t) => {
 	const { targets } = ebpfOptions.parse({
@@ -30,6 +30,30 @@ test("rules of ports alone are known for both ends before the first byte", (t) =
 	const { targets } = ebpfOptions.parse({ targets: [{ ports: [80] }, { ports: [81], exclude: true }] });
 	const out = new DataView(targetsBytes(targets, 1).buffer);
 	t.is(out.getUint32(layout.TARGETS_PORTS_ONLY, true), 1);
+});
+
+test("rules about Unix sockets", (t) => {
+	const { targets } = ebpfOptions.parse({
+		targets: [{ ports: [80] }, { unix: ["/run/a.sock", "@b"] }, { unix: ["*", "/run/c"], name: "app" }],
+	});
+	const out = new DataView(targetsBytes(targets, 1).buffer);
+	const at = (index: number): number => layout.TARGETS_RULES + index * layout.RULE_BYTES;
+	t.is(out.getUint32(layout.TARGETS_UNIX_RULES, true), 2);
+	t.is(out.getUint32(at(0) + layout.RULE_IS_UNIX, true), 0);
+	t.is(out.getUint32(at(1) + layout.RULE_IS_UNIX, true), 1);
+	t.is(out.getUint32(at(1) + layout.RULE_PATH_COUNT, true), 2);
+	t.is(out.getBigUint64(at(1) + layout.RULE_PATHS, true), pathHash("/run/a.sock"));
+	t.is(out.getBigUint64(at(1) + layout.RULE_PATHS + 8, true), pathHash("@b"));
+	t.is(out.getUint32(at(2) + layout.RULE_PATH_COUNT, true), 0);
+	t.is(
+		new DataView(targetsBytes(targets, 1, true).buffer).getUint32(layout.TARGETS_UNIX_RULES, true),
+		layout.UNIX_WALKING,
+	);
+});
+
+test("a path's hash is FNV-1a, an abstract name begins with a zero byte", (t) => {
+	t.is(pathHash("a"), 0xaf63dc4c8601ec8cn);
+	t.not(pathHash("@a"), pathHash("a"));
 });
 
 for (const [what, options] of [
