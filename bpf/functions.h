@@ -9,10 +9,6 @@
 
 #include "transfer.h"
 
-struct socket {
-	struct sock *sk;
-} __attribute__((preserve_access_index));
-
 struct msghdr;
 struct page;
 

@@ -119,8 +119,6 @@ static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u3
 	int is_in_call;
 	__u64 told;
 
-	if (family == AF_UNIX)
-		return on_unix_transfer(sk, ret, flags, direction);
 	if (ret <= 0)
 		return 0;
 	/* an urgent byte is sent in its place in the stream, and is not received in it */
@@ -251,12 +249,16 @@ static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u3
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(on_send, struct sock *sk, int ret, int flags)
 {
+	if (sk->__sk_common.skc_family == AF_UNIX)
+		return on_unix_transfer(sk, ret, flags, DIRECTION_SEND);
 	return on_transfer(sk, ret, flags, DIRECTION_SEND);
 }
 
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(on_recv, struct sock *sk, int ret, int flags)
 {
+	if (sk->__sk_common.skc_family == AF_UNIX)
+		return on_unix_transfer(sk, ret, flags, DIRECTION_RECV);
 	return on_transfer(sk, ret, flags, DIRECTION_RECV);
 }
 
