@@ -109,7 +109,8 @@ export class Segment {
 			if (found.kind === "damage") continue;
 			const block = await this.block(found);
 			if (!isIntact(found.head, block.subarray(HEADER_BYTES))) continue;
-			end = found.head.first + found.head.records;
+			// a block from before, where a newer one did not reach the disk, is not the end
+			end = Math.max(end, found.head.first + found.head.records);
 			valid = found.next;
 		}
 		const cut = this.bytes - valid;

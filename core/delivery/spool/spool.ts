@@ -85,9 +85,10 @@ export class Spool {
 		this.cursor = parts.cursor;
 		this.progress = parts.progress;
 		this.progress.skipTo(this.log.first);
-		// after a loss of power the cursor may know of more than the log does: those numbers are never given again
+		// after a loss of power the cursor may know of more than the log does: those numbers are never given again, and what the
+		// log still has below them is not done because of it
 		this.next = Math.max(this.log.end, this.progress.end);
-		if (this.next > this.log.end) this.progress.skipTo(this.next);
+		for (let sequence = this.log.end; sequence < this.next; sequence++) this.progress.mark(sequence);
 		this.reading = this.progress.next;
 		this.found = this.progress.waiting(this.next);
 		this.bytesHighWater = this.log.bytes;

@@ -1,5 +1,5 @@
 /** Spools in folders of their own, and exchanges of several connections. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -7,12 +7,25 @@ import { Spool, type SpoolOptions } from "../../../../core/delivery/spool/spool.
 import type { Exchange } from "../../../../core/index.js";
 import { sampleBody, sampleExchange, sampleMessage } from "../../sample-exchange.js";
 
-const root = mkdtempSync(join(tmpdir(), "polytap-spool-"));
-process.once("exit", () => rmSync(root, { recursive: true, force: true }));
+const root = folderIn(tmpdir());
 let folders = 0;
 
 export function freshFolder(): string {
 	return join(root, String(folders++));
+}
+
+/** Where a sync costs nothing, for tests of what was or was not synced that need thousands of spools. */
+export function folderInMemory(): string {
+	memory ??= existsSync("/dev/shm") ? folderIn("/dev/shm") : root;
+	return join(memory, String(folders++));
+}
+
+let memory: string | undefined;
+
+function folderIn(path: string): string {
+	const folder = mkdtempSync(join(path, "polytap-spool-"));
+	process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+	return folder;
 }
 
 export interface Opened {
