@@ -15,6 +15,7 @@ import { Redactor } from "../redaction/redactor.js";
 import { withoutDefaults } from "../redaction/rules.js";
 import type { RateLimitedBoard } from "./diagnostics.js";
 import { engineOptions, portHints } from "./engine-options.js";
+import { heldToReading } from "./held-to-reading.js";
 import { findSink, findSource, makeSink, makeSource, type NamedSink, type Workshop } from "./making.js";
 import { noticeOf } from "./notice.js";
 import { Pipeline, type PipelineParts } from "./pipeline.js";
@@ -100,12 +101,13 @@ async function makeParsers(
 	{ roster }: Workshop,
 ): Promise<ConfiguredParser[]> {
 	const found: ConfiguredParser[] = [];
-	for (const { name, plugin } of await new Plugins(settings.plugins).eachParser()) {
+	for (const { name, plugin, isForeign } of await new Plugins(settings.plugins).eachParser()) {
 		if (settings.disabledParsers.includes(name)) continue;
 		if (plugin instanceof Error) board.warn({ ...noticeOf(plugin), code: "PLUGIN_IMPORT_FAILED" }, name);
 		else {
 			const options = settings.config.protocols?.find(({ protocol }) => protocol === name)?.prepared;
-			found.push(watchedParser({ ...plugin, options }, roster.numberOf("parser", name), pulse));
+			const watched = watchedParser({ ...plugin, options }, roster.numberOf("parser", name), pulse);
+			found.push(isForeign ? heldToReading(watched) : watched);
 		}
 	}
 	return found;

@@ -80,15 +80,17 @@ export class Plugins implements PluginCatalog {
 	}
 
 	/** All of them, in order; an error in the place of one that cannot be loaded. */
-	eachParser(): Promise<{ readonly name: string; readonly plugin: ParserPlugin | Error }[]> {
+	eachParser(): Promise<
+		{ readonly name: string; readonly plugin: ParserPlugin | Error; readonly isForeign: boolean }[]
+	> {
 		return Promise.all(
 			this.modules.parsers.map(async (one) => {
-				const { name } = one;
-				try {
-					return { name, plugin: (await load(one, "parser")) as ParserPlugin };
-				} catch (error) {
-					return { name, plugin: error instanceof Error ? error : new Error(String(error)) };
-				}
+				const { name, foreign } = one;
+				const plugin = await load(one, "parser").then(
+					(loaded) => loaded as ParserPlugin,
+					(error: unknown) => (error instanceof Error ? error : new Error(String(error))),
+				);
+				return { name, plugin, isForeign: foreign === true };
 			}),
 		);
 	}

@@ -37,6 +37,8 @@ const FAULTS: readonly Fault[] = [
 	...fault("sink", "WORKER_HUNG", 1, "close-loop"),
 	...fault("parser", "PARSER_FAILED", 0, "detect-throw", "create-throw", "create-garbage", "data-throw", "end-throw"),
 	...fault("parser", "PARSER_FAILED", 0, "data-nan", "data-huge", "data-text", "data-half"),
+	// it says that it reads only
+	...fault("parser", "PARSER_FAILED", 0, "promise-detect", "promise-data"),
 	...fault("parser", "PARSER_DISABLED", 0, "detect-loop", "create-loop", "data-loop", "end-loop"),
 ];
 

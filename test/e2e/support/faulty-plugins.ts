@@ -85,9 +85,11 @@ const parser: ParserPlugin = {
 	kind: "parser",
 	protocol: "faulty-parser",
 	summary: "For tests.",
+	...(fault.startsWith("promise") ? { readsOnly: true } : {}),
 	detect: (client) => {
 		void act(fault, "detect");
-		if (fault === "scribble") client.fill(0);
+		if (fault === "promise-detect" && client.length > 1) client[1] = 0;
+		if (fault.startsWith("scribble")) client.fill(0);
 		return client[0] === 0x23 ? "yes" : "no";
 	},
 	create: () => {
@@ -96,7 +98,8 @@ const parser: ParserPlugin = {
 		return {
 			data: (_dir, bytes) => {
 				void act(fault, "data");
-				bytes.fill(0);
+				if (!fault.startsWith("promise")) bytes.fill(0);
+				if (fault === "promise-data") bytes[bytes.length - 1] = 0;
 				return asIf<number>(RETURNS[fault] ?? bytes.length);
 			},
 			gap: () => false,
