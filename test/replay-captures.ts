@@ -6,11 +6,9 @@
 import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { BUILTINS } from "../core/app/builtins.js";
-import { composePipeline, type PipelineSettings } from "../core/app/compose.js";
 import { makeConfig } from "../core/app/config-file.js";
 import { RateLimitedBoard } from "../core/app/diagnostics.js";
-import { Pulse } from "../core/app/pulse.js";
+import { type PipelineRun, runPipeline } from "../core/app/run-pipeline.js";
 
 const HEAD = ["capture", "lines", "bytes jsonl", "bytes protobuf", "bytes recording", "protobuf", "replay", "notices"];
 
@@ -24,20 +22,11 @@ async function capturesIn(path: string): Promise<string[]> {
 }
 
 /** Runs to its end; returns what was said meanwhile. */
-async function run(settings: Omit<PipelineSettings, "plugins" | "hosts" | "disabledParsers">): Promise<string[]> {
+async function run(what: PipelineRun): Promise<string[]> {
 	const said: string[] = [];
 	const board = new RateLimitedBoard({ warn: ({ code }) => said.push(code), info: () => {} });
-	const all: PipelineSettings = { ...settings, plugins: BUILTINS, hosts: {}, disabledParsers: [] };
-	const pipeline = await composePipeline(all, { board, pulse: new Pulse(), onBrokenPipe: () => {} });
-	const { signal } = new AbortController();
-	try {
-		await pipeline.open(signal);
-		await pipeline.run(signal);
-	} finally {
-		await pipeline.close();
-	}
-	said.push(...pipeline.failures.map(({ code }) => code));
-	return said;
+	const { failures } = await runPipeline({ ...what, board });
+	return [...said, ...failures.map(({ code }) => code)];
 }
 
 const block = { when_full: "block" };

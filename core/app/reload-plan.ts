@@ -1,6 +1,6 @@
 /** What differs between the config that runs and a new one, and what of it can change without a source starting again. */
 import { isDeepStrictEqual } from "node:util";
-import type { Config, SinkEntry, SourceEntry } from "../config/schema.js";
+import type { Config, ProtocolEntry, SinkEntry, SourceEntry } from "../config/schema.js";
 import type { PluginModules } from "./plugins.js";
 import type { ReloadChange } from "./sink-set.js";
 
@@ -28,9 +28,11 @@ export function planReload(now: Config, next: Config, plugins: PluginModules, ne
 	const isRedactNew = !isDeepStrictEqual(now.redact, next.redact);
 	if (isRedactNew) applied.push("redact");
 	for (const key of changedKeys(now.capture, next.capture)) applied.push(`capture.${key}`);
-	for (const key of changedKeys(now, next)) if (!CHANGES_AT_ONCE.has(key)) notApplied.push(...waiting(key, now, next));
-	const known = new Set(plugins.parsers.map(({ name }) => name));
-	for (const { name } of nextPlugins.parsers) if (!known.has(name)) notApplied.push(`parser ${name} (needs a restart)`);
+	for (const key of changedKeys(now, next)) if (!LOOKED_AT.has(key)) notApplied.push(...waiting(key, now, next));
+	notApplied.push(...protocolChanges(now.protocols, next.protocols));
+	const [known, wanted] = [plugins, nextPlugins].map(({ parsers }) => new Set(parsers.map(({ name }) => name)));
+	for (const name of wanted!) if (!known!.has(name)) notApplied.push(`parser ${name} (needs a restart)`);
+	for (const name of known!) if (!wanted!.has(name)) notApplied.push(`parser ${name} is gone (needs a restart)`);
 	return {
 		config: { ...now, capture: next.capture, redact: next.redact, sinks: sinks.effective },
 		change: {
@@ -47,8 +49,8 @@ export function planReload(now: Config, next: Config, plugins: PluginModules, ne
 	};
 }
 
-/** Looked at by themselves; whatever else a config has, now or some day, waits for a restart and is named. */
-const CHANGES_AT_ONCE: ReadonlySet<string> = new Set<keyof Config>(["sources", "sinks", "redact", "capture"]);
+/** By themselves; whatever else a config has, now or some day, waits for a restart and is named. */
+const LOOKED_AT: ReadonlySet<string> = new Set<keyof Config>(["sources", "sinks", "redact", "capture", "protocols"]);
 
 /** What of a top-level key waits: its options one by one where it is there before and after. */
 function waiting(key: string, now: Config, next: Config): string[] {
@@ -56,6 +58,22 @@ function waiting(key: string, now: Config, next: Config): string[] {
 	const isMapping = (value: unknown) => typeof value === "object" && value !== null && !Array.isArray(value);
 	if (!isMapping(before) || !isMapping(after)) return [`${key} (needs a restart)`];
 	return changedKeys(before as object, after as object).map((one) => `${key}.${one} (needs a restart)`);
+}
+
+/** Which parsers there are, what they were given and whom they were hinted to is settled when the worker starts. */
+function protocolChanges(now: readonly ProtocolEntry[], next: readonly ProtocolEntry[]): string[] {
+	const names = new Set([...now, ...next].map(({ protocol }) => protocol));
+	return [...names].flatMap((name) => {
+		const [before, after] = [now, next].map((entries) => entries.find(({ protocol }) => protocol === name));
+		const whole = `protocols.${name}`;
+		if (before === undefined || after === undefined) return [`${whole} (needs a restart)`];
+		const keys = [
+			...changedKeys({ ports: before.ports }, { ports: after.ports }),
+			...changedKeys(before.options as object, after.options as object),
+		];
+		if (keys.length > 0) return keys.map((key) => `${whole}.${key} (needs a restart)`);
+		return isDeepStrictEqual(before.prepared, after.prepared) ? [] : [`files that ${whole} names (need a restart)`];
+	});
 }
 
 /** Names of what differs, in two mappings. */

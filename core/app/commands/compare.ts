@@ -10,15 +10,14 @@ import { textOf } from "../../compare/text.js";
 import type { SinkEntry } from "../../config/schema.js";
 import { PolytapError } from "../../errors.js";
 import { BUILTINS } from "../builtins.js";
-import { composePipeline } from "../compose.js";
 import { makeConfig, readConfig } from "../config-file.js";
 import { sumCounters } from "../counters.js";
 import { RateLimitedBoard } from "../diagnostics.js";
 import { kindOfFile } from "../file-kind.js";
 import { makeLog } from "../log.js";
-import { exitCodeOf, formatNotice, noticeOf, say } from "../notice.js";
+import { exitCodeOf, formatNotice, type Notice, say } from "../notice.js";
 import { Plugins } from "../plugins.js";
-import { Pulse } from "../pulse.js";
+import { runPipeline } from "../run-pipeline.js";
 import { Supervisor } from "../supervisor.js";
 import type { Totals } from "../totals.js";
 
@@ -215,7 +214,7 @@ async function recordsFormat(path: string): Promise<"plain" | "gzip" | null> {
 }
 
 /** What `polytap read` would print, into a file. */
-async function converted(file: string, path: string, stop: AbortController) {
+async function converted(file: string, path: string, stop: AbortController): Promise<readonly Notice[]> {
 	const kind = await kindOfFile(file);
 	const isRecording = kind === "recording";
 	const config = await makeConfig({
@@ -226,27 +225,9 @@ async function converted(file: string, path: string, stop: AbortController) {
 		},
 		sinks: { [SINK]: { type: "jsonl", path, queue: { when_full: "block" } } },
 	});
-	const pipeline = await composePipeline(
-		{
-			// with the redaction that sinks have by default: a report quotes what differs
-			config,
-			plugins: BUILTINS,
-			hosts: {},
-			disabledParsers: [],
-			isUnmerged: true,
-			...(isRecording ? { replay: file } : {}),
-		},
-		{ board: new RateLimitedBoard(makeLog()), pulse: new Pulse(), onBrokenPipe: () => stop.abort() },
-	);
-	try {
-		await pipeline.open(stop.signal);
-		await pipeline.run(stop.signal);
-	} catch (error) {
-		return [noticeOf(error)];
-	} finally {
-		await pipeline.close();
-	}
-	return pipeline.failures;
+	// with the redaction that sinks have by default: a report quotes what differs
+	const replay = isRecording ? { replay: file } : {};
+	return (await runPipeline({ config, isUnmerged: true, ...replay }, stop)).failures;
 }
 
 function rendered(report: CompareReport, format: ReportFormat): string {

@@ -1,14 +1,10 @@
 /** `polytap read`: packet captures, files of exchanges and recordings in, exchanges on standard output. No root, no threads. */
 import { basename } from "node:path";
-import { BUILTINS } from "../builtins.js";
-import { composePipeline } from "../compose.js";
 import { makeConfig } from "../config-file.js";
-import { RateLimitedBoard } from "../diagnostics.js";
 import { kindOfFile } from "../file-kind.js";
 import { type Format, stdoutSink } from "../formats.js";
-import { makeLog } from "../log.js";
-import { exitCodeOf, formatNotice, type Notice, noticeOf, say } from "../notice.js";
-import { Pulse } from "../pulse.js";
+import { exitCodeOf, formatNotice, type Notice, say } from "../notice.js";
+import { runPipeline } from "../run-pipeline.js";
 
 export interface ReadOptions {
 	readonly files: readonly string[];
@@ -53,27 +49,8 @@ async function readCapture(
 		sinks: { stdout: { ...stdoutSink(format), queue: { when_full: "block" } } },
 	});
 	const named = { ...config, sources: config.sources.map((source) => ({ ...source, name })) };
-	const settings = {
-		config: named,
-		plugins: BUILTINS,
-		hosts: {},
-		disabledParsers: [],
-		...(kind === "recording" ? { replay: files[0] ?? "" } : {}),
-	};
-	const pipeline = await composePipeline(settings, {
-		board: new RateLimitedBoard(makeLog()),
-		pulse: new Pulse(),
-		onBrokenPipe: () => stop.abort(),
-	});
-	try {
-		await pipeline.open(stop.signal);
-		await pipeline.run(stop.signal);
-	} catch (error) {
-		return [noticeOf(error)];
-	} finally {
-		await pipeline.close();
-	}
-	return pipeline.failures;
+	const replay = kind === "recording" ? { replay: files[0] ?? "" } : {};
+	return (await runPipeline({ config: named, ...replay }, stop)).failures;
 }
 
 const SOURCE = "file";

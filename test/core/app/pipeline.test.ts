@@ -2,11 +2,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
-import { composePipeline } from "../../../core/app/compose.js";
 import { RateLimitedBoard } from "../../../core/app/diagnostics.js";
 import type { Notice } from "../../../core/app/notice.js";
 import { type PluginModules, Plugins } from "../../../core/app/plugins.js";
-import { Pulse } from "../../../core/app/pulse.js";
+import { runPipeline } from "../../../core/app/run-pipeline.js";
 import { resolveConfig } from "../../../core/config/resolve.js";
 import type { Exchange } from "../../../core/index.js";
 
@@ -37,18 +36,13 @@ async function runThrough(sources: Record<string, Record<string, unknown>>, queu
 	if (config === null) throw new Error(JSON.stringify(problems));
 	const warnings: Notice[] = [];
 	const board = new RateLimitedBoard({ warn: (notice) => warnings.push(notice), info: () => {} });
-	const settings = { config, plugins: modules, hosts: {}, disabledParsers: [] };
-	const pipeline = await composePipeline(settings, { board, pulse: new Pulse(), onBrokenPipe: () => {} });
-	const { signal } = new AbortController();
-	await pipeline.open(signal);
-	await pipeline.run(signal);
-	await pipeline.close();
+	const { failures, counters } = await runPipeline({ config, plugins: modules, board });
 	const text = readFileSync(path, "utf8");
 	const exchanges = text
 		.split("\n")
 		.slice(0, -1)
 		.map((line): Exchange => JSON.parse(line));
-	return { text, exchanges, warnings, failures: pipeline.failures, counters: pipeline.counters() };
+	return { text, exchanges, warnings, failures, counters };
 }
 
 test("a recorded source waits for its sinks: nothing is dropped, and the queue stays small", async (t) => {

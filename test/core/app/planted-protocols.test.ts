@@ -6,15 +6,17 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import test from "ava";
 import { stringify } from "yaml";
 import { ask, talk } from "../../parsers/http2/talk.js";
 import * as mysql from "../../parsers/mysql/wire.js";
 import * as postgresql from "../../parsers/postgresql/wire.js";
 import { bulk, command } from "../../parsers/redis/talk.js";
+import * as websocket from "../../parsers/websocket/wire.js";
 import { pcap } from "../../sources/pcap/files.js";
 import { Talk } from "../../sources/pcap/talk.js";
-import { leaks, planted, SECRETS } from "./secrets.js";
+import { leaks, planted, SECRETS, shows } from "./secrets.js";
 
 const CLI = fileURLToPath(new URL("../../../core/app/cli.js", import.meta.url));
 const WEBHOOK = fileURLToPath(new URL("../../../examples/webhook.js", import.meta.url));
@@ -67,9 +69,53 @@ async function overHttp2(): Promise<Said[]> {
 	return chunks.map(({ dir, bytes }) => [dir, bytes]);
 }
 
+const MASK = [0x37, 0xfa, 0x21, 0x3d];
+
+/** Text, binary and a reason to close each way, with or without compression whose window goes on. */
+function overWebSocket(name: string, extensions: string | null): Said[] {
+	const { frame, Compressor, BINARY, CLOSE, DEFLATED } = websocket;
+	const compressors = [new Compressor(), new Compressor()] as const;
+	const from = (dir: 0 | 1): Said[] => {
+		const who = `${name}-${dir === 0 ? "client" : "server"}`;
+		const mask = dir === 0 ? MASK : null;
+		const message = (text: string) =>
+			extensions === null ? frame(text, { mask }) : frame(compressors[dir].message(text), { ...DEFLATED, mask });
+		const halves = Buffer.from(secret(`${who}-fragments`));
+		return [
+			[dir, message(`{"card":"${secret(`${who}-text`)}"}`)],
+			[dir, message(`again ${secret(`${who}-again`)}`)],
+			[dir, frame(halves.subarray(0, 15), { mask, fin: false }), frame(halves.subarray(15), { mask, opcode: 0 })],
+			[dir, frame(Buffer.concat([Buffer.of(0xff, 0), Buffer.from(secret(`${who}-binary`))]), { ...BINARY, mask })],
+			[dir, frame(websocket.closing(1000, secret(`${who}-reason`)), { ...CLOSE, mask })],
+		];
+	};
+	const [asked, agreed] = websocket.handshake(extensions);
+	const request = asked![1].replace("/chat?room=1", `/chat?token=${secret(`${name}-query`)}`);
+	return [[0, Buffer.from(request, "latin1")], [1, Buffer.from(agreed![1], "latin1")], ...from(0), ...from(1)];
+}
+
+/** Two responses, one of them compressed. */
+function overEvents(): Said[] {
+	return (["sse", "sse-gzip"] as const).flatMap((name): Said[] => {
+		const event = (n: number) =>
+			`id: ${secret(`${name}-id-${n}`)}\nevent: ${secret(`${name}-type-${n}`)}\ndata: one\ndata: ${secret(`${name}-data-${n}`)}\n\n`;
+		const text = Buffer.from(event(1) + event(2));
+		const body = name === "sse" ? text : gzipSync(text);
+		const coding = name === "sse" ? "" : "Content-Encoding: gzip\r\n";
+		const head = `HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n${coding}Content-Length: ${body.length}\r\n\r\n`;
+		return [
+			[0, `GET /events HTTP/1.1\r\nHost: x\r\nLast-Event-ID: ${secret(`${name}-last-id`)}\r\n\r\n`],
+			[1, head, body],
+		];
+	});
+}
+
 const card = { name: "card", type: 253 } as const;
 const spoken: Spoken[] = [
 	{ protocol: "http/2", port: 8080, said: await overHttp2() },
+	{ protocol: "websocket", port: 8081, said: overWebSocket("ws", null) },
+	{ protocol: "websocket", port: 8082, said: overWebSocket("ws-deflate", "permessage-deflate") },
+	{ protocol: "sse", port: 8083, said: overEvents() },
 	{
 		protocol: "postgresql",
 		port: 5432,
@@ -231,7 +277,7 @@ test.serial("without a rule the secrets are there, in each sink and the spool", 
 			`${protocol}\n${stderr}`,
 		);
 	t.true(lines.some(({ protocol }) => protocol === "grpc"));
-	for (const text of places) t.true(bytes.jsonl!.includes(text), text);
+	for (const text of places) t.true(shows(bytes.jsonl!, text), text);
 	for (const sink of ["stdout", "protobuf", "webhook", "spool"])
 		t.true(places.filter((text) => bytes[sink]!.includes(text)).length > places.length / 2, sink);
 });

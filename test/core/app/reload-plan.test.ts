@@ -86,21 +86,29 @@ async function configOf(text: string, proto: string): Promise<Config> {
 	return config;
 }
 
-test("options of protocols, and what stands in the files that they name, wait for a restart", async (t) => {
+test("options and ports of protocols, and what stands in the files that they name, wait for a restart", async (t) => {
 	const text = "protocols: { grpc: { protos: [a.proto] } }\n";
 	const [none, one, other] = [
 		await configOf("", ""),
 		await configOf(text, "message A {}"),
 		await configOf(text, "message B {}"),
 	];
+	const more = await configOf("protocols: { grpc: { protos: [a.proto], include: [b] } }\n", "message A {}");
+	const [http, ports] = [
+		await configOf("protocols: { http/2: { ports: [8080] } }\n", ""),
+		await configOf("protocols: { http/2: { ports: [8080, 8081] } }\n", ""),
+	];
 	t.deepEqual(plan(one, one).notApplied, []);
-	for (const [now, next] of [
-		[none, one],
-		[one, other],
-		[one, none],
+	for (const [now, next, told] of [
+		[none, one, "protocols.grpc (needs a restart)"],
+		[one, none, "protocols.grpc (needs a restart)"],
+		[one, other, "files that protocols.grpc names (need a restart)"],
+		[one, more, "protocols.grpc.include (needs a restart)"],
+		[none, http, "protocols.http/2 (needs a restart)"],
+		[http, ports, "protocols.http/2.ports (needs a restart)"],
 	] as const) {
 		const { notApplied, applied, config } = plan(next, now);
-		t.deepEqual(notApplied, ["protocols (needs a restart)"]);
+		t.deepEqual(notApplied, [told]);
 		t.deepEqual(applied, []);
 		t.deepEqual(config.protocols, now.protocols);
 	}

@@ -16,8 +16,7 @@ const BETRAYS = /PLANTED|GEHEIM|LANTED-/g;
 export function leaks(written: Uint8Array | string): string[] {
 	const text = typeof written === "string" ? written : Buffer.from(written).toString("latin1");
 	const found: string[] = [...(text.match(BETRAYS) ?? [])];
-	for (const [base64] of text.matchAll(/[A-Za-z0-9+/]{16,}={0,2}/g)) {
-		const bytes = Buffer.from(base64, "base64");
+	for (const bytes of base64In(text)) {
 		found.push(...(bytes.toString("latin1").match(BETRAYS) ?? []));
 		if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) continue;
 		try {
@@ -27,4 +26,13 @@ export function leaks(written: Uint8Array | string): string[] {
 		}
 	}
 	return found;
+}
+
+/** Whether a text is there to be read, as it is or in base64. */
+export function shows(written: Buffer, text: string): boolean {
+	return written.includes(text) || base64In(written.toString("latin1")).some((bytes) => bytes.includes(text));
+}
+
+function base64In(text: string): Buffer[] {
+	return [...text.matchAll(/[A-Za-z0-9+/]{16,}={0,2}/g)].map(([base64]) => Buffer.from(base64, "base64"));
 }

@@ -4,6 +4,7 @@ import test from "ava";
 import { isMap, isScalar, isSeq, LineCounter, parse, parseAllDocuments, parseDocument } from "yaml";
 import { BUILTINS } from "../../../core/app/builtins.js";
 import { Plugins } from "../../../core/app/plugins.js";
+import { planReload } from "../../../core/app/reload-plan.js";
 import { configJsonSchema } from "../../../core/config/json-schema.js";
 import { loadConfig } from "../../../core/config/load.js";
 import type { PluginCatalog } from "../../../core/config/resolve.js";
@@ -214,8 +215,12 @@ test("500 single mutations of the examples: a problem on that line, or another c
 		valid++;
 		const original = await loadConfig(text, catalog, world(name));
 		const at = (spot.isKey ? spot.path.slice(0, -1) : spot.path).join(".");
-		for (const path of differences(inFileForm(config), inFileForm(original.config!)))
+		const changed = differences(inFileForm(config), inFileForm(original.config!));
+		for (const path of changed)
 			t.true(path === at || path.startsWith(`${at}.`) || at === "", `${what}: differs at ${path}`);
+		// on SIGHUP: whatever differs is applied or named
+		const { applied, notApplied, sources } = planReload(original.config!, config, BUILTINS, BUILTINS);
+		t.is(applied.length + notApplied.length + sources.length > 0, changed.length > 0, `${what}: a reload`);
 	}
 	t.log(`${EXAMPLES.length} examples: ${refused} mutations refused, ${valid} valid`);
 	t.true(refused > 300);
