@@ -1,74 +1,75 @@
 /**
- * What correlation costs for one exchange, engine included: `node dist/bench/core/correlation.js [rounds]`. Processor time, garbage
- * collection included, in interleaved rounds; `off` is the engine as it is without any other source.
+ * What correlation costs for one small exchange, engine included:
+ * `node dist/bench/core/correlation.js [--rounds 7] [--exchanges 200000]`. `off` is the engine as it is without any other source.
  */
 import { Correlation } from "../../core/correlation/correlation.js";
 import { Engine } from "../../core/engine/engine.js";
 import type { MergeMode } from "../../core/engine/options.js";
-import { type BytesEvent, type Exchange, MessageHead, type OpenEvent, type ParserPlugin } from "../../core/index.js";
+import type { BytesEvent, Exchange } from "../../core/index.js";
+import { REPOSITORY } from "../../test/e2e/support/polytap.js";
+import { describeMachine } from "../harness/machine.js";
+import { main, readOptions } from "../harness/options.js";
+import { publish, REPORTS } from "../harness/report.js";
+import { interleave } from "../harness/rounds.js";
+import { showSpread, spreadOf } from "../harness/stats.js";
+import { chunkParser, opened, release, SYNTHETIC_US } from "../harness/synthetic.js";
 
+const options = readOptions({ rounds: 7, exchanges: 200_000, only: "", reports: REPORTS });
 const CONNECTIONS = 32;
 const BATCH = 256;
-const ROUNDS = Number(process.argv[2] ?? 7);
-const EXCHANGES = 200_000;
 const REQUEST_BYTES = 41;
+const HEAD_BYTES = 145;
 const RESPONSE_BYTES = 241;
-
-const heads = [
-	new MessageHead("GET /", { "http.request.method": "GET" }, [["Host", "a"]]),
-	new MessageHead("200", { "http.response.status_code": 200 }, [["Server", "b"]]),
-] as const;
-
-const parser: ParserPlugin = {
-	api: 0,
-	kind: "parser",
-	protocol: "http/1.1",
-	summary: "one message a chunk",
-	readsOnly: true,
-	detect: () => "yes",
-	create: () => ({
-		data(dir, bytes, out) {
-			const message = out.begin(0);
-			message.head(heads[dir]);
-			if (dir === 1) message.body(bytes, 145, bytes.length);
-			message.finish(bytes.length, "ok");
-			return bytes.length;
-		},
-		gap: () => false,
-		resync: () => ({ skip: 0 }),
-		end: () => {},
-	}),
-};
-
-/** What of each exchange the sources see: one, both, or one of two that never meet. */
-type Case = "one source" | "two, alone" | "two, merged" | "two, merged, legs";
-
 const data = new Uint8Array(RESPONSE_BYTES).fill(0x78);
 
-function run(mode: MergeMode | null, which: Case): number {
+interface Way {
+	readonly name: string;
+	/** Null: no correlation at all. */
+	readonly mode: MergeMode | null;
+	/** How many sources there are, and how many of them see each exchange. */
+	readonly sources: 1 | 2;
+	readonly seenBy: 1 | 2;
+	/** The second one is a proxy with two legs. */
+	readonly hasLegs?: true;
+}
+
+const WAYS: readonly Way[] = [
+	{ name: "one source, no correlation at all", mode: null, sources: 1, seenBy: 1 },
+	{ name: "one source, merge: off", mode: "off", sources: 1, seenBy: 1 },
+	{ name: "one source, merge: window", mode: "window", sources: 1, seenBy: 1 },
+	{ name: "one of two sources, merge: window", mode: "window", sources: 2, seenBy: 1 },
+	{ name: "two sources, both records, off", mode: "off", sources: 2, seenBy: 2 },
+	{ name: "two sources, merged, window", mode: "window", sources: 2, seenBy: 2 },
+	{ name: "two sources, merged, legs linked", mode: "window", sources: 2, seenBy: 2, hasLegs: true },
+	{ name: "two sources, late", mode: "late", sources: 2, seenBy: 2 },
+];
+
+/** Microseconds of processor time for one exchange. */
+async function measure({ name, mode, sources: count, seenBy, hasLegs }: Way): Promise<number> {
 	let records = 0;
 	const emit = (exchange: Exchange) => {
 		records++;
-		(exchange as Exchange & { release(): void }).release();
+		release(exchange);
 	};
-	const engine = new Engine({ merge: mode ?? "off" }, [parser], emit);
+	const engine = new Engine({ merge: mode ?? "off" }, [chunkParser(HEAD_BYTES)], emit);
 	if (mode !== null) engine.stage = new Correlation(engine, emit);
 	const sources = [engine.addSource("ebpf", "ebpf")];
-	if (which !== "one source") sources.push(engine.addSource("sidecar", "sidecar-legacy"));
-	const isMerged = which.startsWith("two, merged");
-	const telling = isMerged ? sources : sources.slice(0, 1);
-	let nowUs = 1_700_000_000_000_000;
-	for (const source of telling)
+	if (count === 2) sources.push(engine.addSource("sidecar", "sidecar-legacy"));
+	const telling = sources.slice(0, seenBy);
+	let nowUs = SYNTHETIC_US;
+	for (const [index, source] of telling.entries())
 		for (let conn = 0; conn < CONNECTIONS; conn++) {
-			engine.ingest(source, [open(conn, source === 0, nowUs)], nowUs);
-			if (which !== "two, merged, legs" || source === 0) continue;
+			const seen = index === 0 ? {} : ({ role: "proxy", bases: null } as const);
+			engine.ingest(source, [{ ...opened(conn), ...seen }], nowUs);
+			if (hasLegs !== true || index === 0) continue;
 			const attributes = { "proxy.leg": conn % 2 === 0 ? "downstream" : "upstream", "proxy.hop": `x-${conn >> 1}` };
 			for (const dir of [0, 1] as const)
 				engine.ingest(source, [{ kind: "annotate", conn, dir, fromOffset: 0, toOffset: 2 ** 50, attributes }], nowUs);
 		}
 	const offsets = telling.map(() => Array.from({ length: CONNECTIONS }, (): [number, number] => [0, 0]));
-	const started = process.cpuUsage();
-	for (let done = 0; done < EXCHANGES; done += BATCH)
+	const before = process.cpuUsage();
+	let exchanges = 0;
+	for (; exchanges < options.exchanges; exchanges += BATCH)
 		for (const [index, source] of telling.entries()) {
 			const batch: BytesEvent[] = [];
 			for (let i = 0; i < BATCH * 2; i++) {
@@ -82,48 +83,43 @@ function run(mode: MergeMode | null, which: Case): number {
 			}
 			engine.ingest(source, batch, nowUs);
 		}
-	const used = process.cpuUsage(started);
+	const used = process.cpuUsage(before);
 	for (const source of sources) engine.sourceEnded(source, nowUs);
-	const expected = Math.ceil(EXCHANGES / BATCH) * BATCH * (mode === "window" || !isMerged ? 1 : telling.length);
-	if (records !== expected) throw new Error(`${which}, ${mode}: ${records} records, ${expected} expected`);
-	return ((used.user + used.system) * 1000) / EXCHANGES;
+	const expected = exchanges * (mode === "window" ? 1 : seenBy);
+	if (records !== expected) throw new Error(`${name}: ${records} records, ${expected} expected`);
+	return (used.user + used.system) / exchanges;
 }
 
-function open(conn: number, isEbpf: boolean, tsUs: number): OpenEvent {
-	return {
-		kind: "open",
-		conn,
-		tsUs,
-		transport: "tcp",
-		client: { address: "10.0.0.1", port: 40_000 + conn },
-		server: { address: "10.0.0.2", port: 8080 },
-		role: isEbpf ? "server" : "proxy",
-		roleKnown: true,
-		bases: isEbpf ? [conn + 1, conn + 2] : null,
-		fromStart: true,
-		netns: 1,
-		process: null,
-		layer: "transport",
-		lower: null,
-	};
-}
-
-const cases: readonly (readonly [label: string, mode: MergeMode | null, which: Case])[] = [
-	["one source, no correlation at all   ", null, "one source"],
-	["one source, merge: off              ", "off", "one source"],
-	["one source, merge: window           ", "window", "one source"],
-	["one of two sources, merge: window   ", "window", "two, alone"],
-	["two sources, both records, off      ", "off", "two, merged"],
-	["two sources, merged, window         ", "window", "two, merged"],
-	["two sources, merged, legs linked    ", "window", "two, merged, legs"],
-	["two sources, late                   ", "late", "two, merged"],
-];
-const found = cases.map((): number[] => []);
-for (let round = 0; round < ROUNDS; round++)
-	for (const [index, [, mode, which]] of cases.entries()) found[index]!.push(run(mode, which));
-for (const [index, [label]] of cases.entries()) {
-	const sorted = found[index]!.sort((a, b) => a - b);
-	console.log(
-		`${label}: ${sorted[ROUNDS >> 1]!.toFixed(0)} ns an exchange (${sorted[0]!.toFixed(0)} to ${sorted.at(-1)!.toFixed(0)})`,
+await main(async () => {
+	const machine = describeMachine(REPOSITORY);
+	const ways = WAYS.filter(({ name }) => name.includes(options.only));
+	// once for practice
+	for (const way of ways) await measure(way);
+	const samples = await interleave(ways, options.rounds, measure);
+	const base = spreadOf(samples.get(ways[0]!.name) ?? [])?.median ?? Number.NaN;
+	publish(
+		{
+			name: "correlation",
+			title: "Correlation",
+			machine,
+			command: `node dist/bench/core/correlation.js --rounds ${options.rounds} --exchanges ${options.exchanges}`,
+			method: [
+				`Engine and correlation in one thread, small exchanges of ${CONNECTIONS} connections; the parser costs nothing, records are let go. Two sources tell the same bytes, in turns of ${BATCH} exchanges.`,
+				"Processor time, garbage collection included; of two sources, what both cost for one exchange. More: against the first row, in this run.",
+				"Median (min–max) of the rounds, all rows interleaved.",
+			],
+			tables: [
+				{
+					title: "Engine and correlation",
+					head: ["row", "µs an exchange", "more µs"],
+					rows: ways.map(({ name }) => {
+						const spread = spreadOf(samples.get(name) ?? []);
+						return [name, showSpread(spread, 2), ((spread?.median ?? Number.NaN) - base).toFixed(2)];
+					}),
+				},
+			],
+			data: { options, samples: Object.fromEntries(samples) },
+		},
+		options.reports,
 	);
-}
+});

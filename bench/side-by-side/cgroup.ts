@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pause } from "../../test/e2e/support/program.js";
 import type { Scope } from "../../test/e2e/support/scope.js";
 
 /** What a group of processes used of the machine. */
@@ -86,7 +87,7 @@ async function removeSoon(path: string): Promise<void> {
 			return;
 		} catch (error) {
 			if (tries >= 100) throw error;
-			await new Promise((resolve) => setTimeout(resolve, 20));
+			await pause(20);
 		}
 	}
 }
