@@ -50,21 +50,33 @@ export interface SourcePlugin<C = unknown> {
 	readonly seesPlaintext?: true;
 	/** One strict zod schema: the only description of the options. */
 	readonly config: ZodType<C>;
+	/**
+	 * Called in the worker thread with validated options, once for each worker: again after one that hung or died. Sync. What it
+	 * throws makes this source one that cannot open; the others go on.
+	 */
 	create(config: C, context: SourceContext): CaptureSource;
 	/**
 	 * The protocols that validated options name, and where in them: a config with one that no parser reads is refused. Pure.
 	 * For whoever gives `OpenEvent.protocol`.
 	 */
 	protocols?(config: C): readonly { readonly protocol: string; readonly path: readonly (string | number)[] }[];
-	/** The half that must outlive a worker (loaded BPF objects, a listening relay). Runs in the main thread. */
+	/**
+	 * The half that must outlive a worker (loaded BPF objects, a listening relay). Called once, in the main thread, where nothing
+	 * contains a loop: without need there is no host. Pure, like `create`.
+	 */
 	host?(config: C, context: HostContext): SourceHost;
 }
 
-/** Lives in the worker thread. One object is opened once; a worker that starts again creates a new one. */
+/**
+ * Lives in the worker thread. One object is opened once; a worker that starts again creates a new one. Everything of a worker
+ * shares its thread: whoever does not return for `worker_timeout_ms` (10 s) costs that worker, is named, and is left out the
+ * third time.
+ */
 export interface CaptureSource {
 	/**
-	 * Called once before `batches`. Rejects with a `PolytapError` where the source cannot capture: this source is then
-	 * reported as failed and closed. When it resolves the source captures: whatever begins after that is seen. `signal`
+	 * Called once before `batches`. Rejects with a `PolytapError` where the source cannot capture, as it does with anything
+	 * else and where it takes longer than 10 s: this source is then reported as failed and closed at the end, the others go on,
+	 * and without any there is no run. When it resolves the source captures: whatever begins after that is seen. `signal`
 	 * aborts when polytap stops meanwhile; the promise must then settle soon, either way.
 	 */
 	open(signal: AbortSignal): Promise<void>;
@@ -75,13 +87,14 @@ export interface CaptureSource {
 	 * time that open connections get to end, at most 8 s. A batch may be empty (time passes then).
 	 * Events of one `conn` come between its `open` and its `close`; those of different ones in any order. Bytes of one direction
 	 * come in the order of their offsets, each once, unless the medium itself reorders or repeats them. When it throws the
-	 * source has failed: its connections end as they are and it is closed; core does not call it again.
+	 * source has failed: its connections end as they are and it is closed; core does not call it again. It is closed with the
+	 * others, at the end; an event that is not as `CaptureEvent` says counts as throwing.
 	 */
 	batches(signal: AbortSignal): AsyncIterable<readonly CaptureEvent[]>;
 	/**
 	 * Called at least once, after `batches` has ended or `open` was rejected; also while `batches` still runs, where that did
 	 * not end in time: it must then end at its next turn, and may tell in a last batch what it leaves behind. Idempotent,
-	 * legal before `open`. What it rejects with is reported and changes nothing.
+	 * legal before `open`. What it rejects with is reported and changes nothing. After 3 s nobody waits for it any more.
 	 */
 	close(): Promise<void>;
 	/**
@@ -96,7 +109,10 @@ export interface CaptureSource {
 	advise?(conn: number, advice: Advice): void;
 	/** The sinks want other things now: all advice is void, and ignored connections come back. With `advise` only. */
 	forgetAdvice?(): void;
-	/** Cumulative counters for totals and metrics, snake_case with units. Called about once a second and at the end. Sync. */
+	/**
+	 * Cumulative counters for totals and metrics, snake_case with units. Called some four times a second, from `open` on, and at
+	 * the end, after `close` too. Sync, and cheap therefore. What is no finite number is left out.
+	 */
 	counters?(): Readonly<Record<string, number>>;
 }
 
@@ -104,17 +120,17 @@ export interface CaptureSource {
 export interface SourceHost {
 	/**
 	 * Called once. Returns plain, structured-cloneable data (file descriptors, ports, shared buffers) for every worker's
-	 * `create`. Rejects with a `PolytapError` where the source cannot capture.
+	 * `create`. Rejects with a `PolytapError` where the source cannot capture. It has 30 s.
 	 */
 	open(signal: AbortSignal): Promise<unknown>;
-	/** Idempotent, legal before `open`. */
+	/** Idempotent, legal before `open`. After 3 s nobody waits for it any more. */
 	close(): Promise<void>;
 	/**
 	 * Other options, validated, while it runs (SIGHUP). Sync: changes what needs no new start, all of it or nothing, and returns
 	 * the keys that it left as they were. When it throws nothing has changed. Without it every change waits for a restart.
 	 */
 	reconfigure?(config: unknown): readonly string[];
-	/** Cumulative counters that only the host can see. Called about once a second and at the end. */
+	/** Cumulative counters that only the host can see. Called whenever somebody asks for metrics, and at the end. */
 	counters?(): Readonly<Record<string, number>>;
 }
 
@@ -218,7 +234,7 @@ export interface ProtocolParser {
 	 * The next bytes of a direction, in order and without holes; at least one. Returns how many were consumed; the rest is
 	 * offered again at the front of a longer array when more came (so a parser may remember how far it scanned), and at once
 	 * where something was consumed. Returning 0 for ever is bounded by the engine's carry limit, after which the connection is
-	 * opaque. `WAIT` holds the direction until the other one was parsed further or ended, at most for the merge window: then
+	 * opaque. The limit is 1 MiB a direction. `WAIT` holds the direction until the other one was parsed further or ended, at most for the merge window: then
 	 * `out.mustProceed` is true and `WAIT` is not accepted. `WAIT` consumes nothing: whoever wants to hold the direction in
 	 * the middle of the array returns what was consumed, is called again with the rest, and returns `WAIT` then; what was
 	 * told on `out` before `WAIT` must not be told again. Any other number is a bug.
@@ -508,6 +524,7 @@ export interface SinkPlugin<C = unknown> {
 	readonly type: string;
 	readonly summary: string;
 	readonly config: ZodType<C>;
+	/** Called in the worker thread with validated options, once for each worker, and at a reload that changes it. Sync. */
 	create(config: C, context: SinkContext): Sink;
 }
 
@@ -521,18 +538,26 @@ export interface Sink {
 	 * exchanges one batch after the other, and `maxInFlight` batches of different connections at once.
 	 */
 	readonly keepsOrder?: true;
-	/** Called once before `write`. Rejects with a `PolytapError` where it cannot deliver. */
+	/**
+	 * Called once before `write`. Rejects with a `PolytapError` where it cannot deliver. Then, and after 10 s, this sink is reported
+	 * as failed and gets nothing; the others go on, and without any there is no run. Whoever is away only for now resolves
+	 * and rejects `write` with `Retryable`.
+	 */
 	open(signal: AbortSignal): Promise<void>;
 	/**
 	 * Resolves when the batch is written as safely as the sink promises. Rejects with `Retryable` (the whole batch may be
 	 * offered again), `Permanent` (never again) or `Partial` (some of it was written). Must not keep the exchanges' memory
 	 * after it settled; must not change them. Anything else that it rejects with counts as `Permanent`. `signal` aborts when
-	 * polytap will not wait any longer.
+	 * polytap will not wait any longer. That is after `write_timeout_ms` (the batch is offered again) or at the end; until it
+	 * settles it keeps its place among the `maxInFlight`.
 	 */
 	write(batch: readonly Exchange[], signal: AbortSignal): Promise<void>;
-	/** Flushes and frees. Called when no `write` is under way. Idempotent, legal before `open`. */
+	/**
+	 * Flushes and frees. Called when no `write` is under way. Idempotent, legal before `open`. A `write` that does not settle
+	 * after its signal holds it up for a moment only; after 3 s nobody waits for `close` itself any more.
+	 */
 	close(): Promise<void>;
-	/** Cumulative counters, snake_case with units. Called about once a second and at the end. */
+	/** Cumulative counters, snake_case with units. Called some four times a second and at the end. Sync, and cheap therefore. */
 	counters?(): Readonly<Record<string, number>>;
 }
 

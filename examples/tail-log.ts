@@ -8,7 +8,7 @@ const config = z.strictObject({
 	poll_ms: z.int().min(1).default(100).describe("How often to look for more, milliseconds."),
 });
 
-const tailLog: SourcePlugin<z.output<typeof config>> = {
+export default {
 	api: 0,
 	kind: "source",
 	type: "tail-log",
@@ -16,8 +16,7 @@ const tailLog: SourcePlugin<z.output<typeof config>> = {
 	config,
 	create({ path, poll_ms }) {
 		let file: Awaited<ReturnType<typeof open>> | null = null;
-		let start = 0;
-		let offset = 0;
+		let [start, offset] = [0, 0];
 		return {
 			async open() {
 				file = await open(path).catch((error: unknown) => {
@@ -26,11 +25,10 @@ const tailLog: SourcePlugin<z.output<typeof config>> = {
 				start = (await file.stat()).size;
 			},
 			async *batches(signal) {
-				const tsUs = Date.now() * 1000;
 				const end = { address: path, port: 0 };
 				const base = { transport: "unix", role: "server", roleKnown: true, bases: null, fromStart: true } as const;
 				const more = { netns: null, process: null, layer: "transport", lower: null } as const;
-				yield [{ kind: "open", conn: 1, tsUs, client: end, server: end, ...base, ...more }];
+				yield [{ kind: "open", conn: 1, tsUs: Date.now() * 1000, client: end, server: end, ...base, ...more }];
 				const buffer = Buffer.allocUnsafe(65_536);
 				for (;;) {
 					const { bytesRead = 0 } = (await file?.read(buffer, 0, buffer.length, start + offset)) ?? {};
@@ -48,6 +46,4 @@ const tailLog: SourcePlugin<z.output<typeof config>> = {
 			},
 		};
 	},
-};
-
-export default tailLog;
+} satisfies SourcePlugin<z.output<typeof config>>;

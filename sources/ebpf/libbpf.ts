@@ -77,7 +77,7 @@ export function libbpf(): Native {
 			error,
 		);
 	}
-	const bind = <F>(signature: string): F => lib.func(signature) as unknown as F;
+	const bind = binderOf(lib);
 	native = {
 		openFile: bind("void *bpf_object__open_file(const char *path, void *options)"),
 		load: bind("int bpf_object__load(void *object)"),
@@ -115,10 +115,18 @@ export function libbpf(): Native {
 	return native;
 }
 
+/** C's types stand in the signature, TypeScript's in `Native` and `System`: nobody can compare them. */
+function binderOf(lib: ReturnType<typeof koffi.load>) {
+	return <F>(signature: string): F => {
+		const bound: unknown = lib.func(signature);
+		return bound as F;
+	};
+}
+
 export function libc(): System {
 	if (system !== null) return system;
 	const lib = koffi.load("libc.so.6");
-	const bind = <F>(signature: string): F => lib.func(signature) as unknown as F;
+	const bind = binderOf(lib);
 	const wait = lib.func("int epoll_wait(int epoll, void *events, int max, int timeout)");
 	system = {
 		mmap: bind("void *mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)"),

@@ -35,7 +35,7 @@ export function mappedFiles(pid: number, isWanted: (name: string) => boolean): M
 	for (const line of maps.split("\n")) {
 		const fields = EXECUTABLE.exec(line);
 		if (fields === null) continue;
-		const [, range, device, inode, shown] = fields as unknown as [string, string, string, string, string];
+		const [, range = "", device = "", inode = "", shown = ""] = fields;
 		if (inode === "0") continue;
 		const key = `${device} ${inode}`;
 		if (files.has(key)) continue;

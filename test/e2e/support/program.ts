@@ -1,4 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { setTimeout as pause } from "node:timers/promises";
+
+export { pause };
 
 export interface ProgramOptions {
 	readonly cwd?: string;
@@ -115,8 +118,4 @@ export async function runProgram(
 	if (code !== 0)
 		throw new Error(`${command} ${args.join(" ")} ended with ${code ?? signal}: ${program.stderr}${program.stdout}`);
 	return program;
-}
-
-export function pause(ms: number): Promise<void> {
-	return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,8 +1,8 @@
 /** The test kit's checks of every parser, on conversations of this protocol. */
 import test from "ava";
+import { parserChecks } from "polytap/testkit";
 import postgresql from "../../../parsers/postgresql/index.js";
 import tls from "../../../parsers/tls/index.js";
-import { parserChecks } from "../../testkit/index.js";
 import { conversations } from "./conversations.js";
 
 const module = new URL("../../../parsers/postgresql/index.js", import.meta.url);
