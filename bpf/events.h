@@ -218,6 +218,7 @@ struct counters {
 	__u64 limited_bytes;       /* beyond what is kept of messages */
 	__u64 sampled_bytes;       /* spared for the CPU budget */
 	__u64 sampled_connections;
+	__u64 closes_lost;         /* ends that nobody was told of */
 };
 
 #endif

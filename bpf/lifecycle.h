@@ -41,7 +41,8 @@ static __always_inline void send_close(struct socket_state *state, int connects_
 
 		if (c)
 			c->control_full_records++;
-		bpf_map_update_elem(&kept_closes, &state->head.cookie, &close, BPF_ANY);
+		if (bpf_map_update_elem(&kept_closes, &state->head.cookie, &close, BPF_ANY) && c)
+			c->closes_lost++;
 	}
 }
 

@@ -20,6 +20,7 @@ const NAMES = [
 	"limited_bytes",
 	"sampled_bytes",
 	"sampled_connections",
+	"closes_lost",
 ] as const;
 
 /** What the BPF programs have counted so far, all processors together. Empty where the map cannot be read. */

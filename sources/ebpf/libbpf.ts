@@ -40,6 +40,11 @@ interface Native {
 	destroyLink: Call<[link: Pointer], number>;
 	lookup: Call<[fd: number, key: Uint8Array, value: Uint8Array], number>;
 	update: Call<[fd: number, key: Uint8Array, value: Uint8Array, flags: number], number>;
+	/** Looks up and deletes up to `count` entries, and says how many; not 0: there are no more. */
+	takeBatch: Call<
+		[fd: number, from: null, next: Uint8Array, keys: Uint8Array, values: Uint8Array, count: [number], options: null],
+		number
+	>;
 	remove: Call<[fd: number, key: Uint8Array], number>;
 	nextKey: Call<[fd: number, key: null, next: Uint8Array], number>;
 	possibleCpus: Call<[], number>;
@@ -105,6 +110,9 @@ export function libbpf(): Native {
 		destroyLink: bind("int bpf_link__destroy(void *link)"),
 		lookup: bind("int bpf_map_lookup_elem(int fd, void *key, _Out_ void *value)"),
 		update: bind("int bpf_map_update_elem(int fd, void *key, void *value, uint64_t flags)"),
+		takeBatch: bind(
+			"int bpf_map_lookup_and_delete_batch(int fd, void *from, _Out_ void *next, _Out_ void *keys, _Out_ void *values, _Inout_ uint32_t *count, void *options)",
+		),
 		remove: bind("int bpf_map_delete_elem(int fd, void *key)"),
 		nextKey: bind("int bpf_map_get_next_key(int fd, void *key, _Out_ void *next)"),
 		possibleCpus: bind("int libbpf_num_possible_cpus()"),

@@ -9,12 +9,12 @@ import {
 } from "../../core/index.js";
 import { CpuBudget } from "./cpu-budget.js";
 import { Economy } from "./economy.js";
-import { KeptCloses } from "./kept-closes.js";
+import { closedAt, KeptCloses } from "./kept-closes.js";
 import { kernelCounters } from "./kernel-counters.js";
 import { libc } from "./libbpf.js";
 import { Pins } from "./pins.js";
 import * as layout from "./record-layout.js";
-import { type RecordMemory, Ring } from "./ring.js";
+import { Ring } from "./ring.js";
 import { type EbpfHostState, Progress } from "./shared.js";
 import { Translator } from "./translator.js";
 import { Wakeups } from "./wakeups.js";
@@ -98,11 +98,10 @@ export class EbpfSource implements CaptureSource {
 		const left = this.#skipUnfinished(data);
 		if (left !== null) yield [left];
 		let busyMs = performance.now();
-		let kept: readonly RecordMemory[] = [];
 		for (;;) {
 			const isLast = signal.aborted;
 			this.#budget.look(performance.now(), usedUs);
-			kept = [...kept, ...this.#kept.take(performance.now(), isLast)];
+			this.#kept.take(performance.now(), isLast);
 			data.refresh();
 			control.refresh();
 			const from = data.position;
@@ -112,7 +111,8 @@ export class EbpfSource implements CaptureSource {
 				const batch: CaptureEvent[] = [];
 				this.#translator.startBatch(batch);
 				isDrained = this.#drain(data, batch);
-				if (kept.length > 0) kept = this.#keptCloses(kept, data.position, batch);
+				if (!this.#kept.tell(data.position, (record, at) => this.#translator.close(record, at, batch)))
+					isDrained = false;
 				if (!this.#closes(control, data.position, batch)) isDrained = false;
 				if (batch.length === 0) break;
 				any = true;
@@ -235,15 +235,6 @@ export class EbpfSource implements CaptureSource {
 		return false;
 	}
 
-	/** Returns those whose time has not come. */
-	#keptCloses(kept: readonly RecordMemory[], upTo: number, batch: CaptureEvent[]): readonly RecordMemory[] {
-		return kept.filter((record) => {
-			if (closedAt(record, 0) > upTo) return true;
-			this.#translator.close(record, 0, batch);
-			return false;
-		});
-	}
-
 	/** What the kernel counted as lost and no record named since, because the record that would have named it was lost too. */
 	*#unnamedLoss(): Generator<readonly CaptureEvent[], void> {
 		const { ring_full_bytes = 0, control_ring_full_records = 0 } = kernelCounters(this.#state.countersFd);
@@ -289,10 +280,4 @@ export class EbpfSource implements CaptureSource {
 function usedUs(): number {
 	const { user, system } = process.cpuUsage();
 	return user + system;
-}
-
-/** How far the payload ring was when the connection of the close record at `at` ended. */
-function closedAt({ words }: RecordMemory, at: number): number {
-	const w = (at + layout.RECORD_OFFSET) >>> 2;
-	return words[w]! + words[w + 1]! * 2 ** 32;
 }

@@ -130,6 +130,7 @@ live(`${RATE} connections a second, ${OPEN} open at once: answers are never mixe
 		t.is(code, 0, stderr);
 		const { right = 0, mixed = 0, unwhole = 0, unexplained = 0 } = totals.sinks.checker?.counters ?? {};
 		const { counters } = totals.sources.node!;
+		t.log(stderr);
 		t.log(`right ${right}, mixed ${mixed}, unwhole ${unwhole}; lost ${JSON.stringify(totals.bytes.lost)}`);
 		const [first, last] = [samples[Math.floor(samples.length / 3)], samples.at(-1)];
 		t.log(
