@@ -307,7 +307,7 @@ export class Streams {
 
 	#close(stream: Http2Stream, dir: Direction): void {
 		stream.setHalf(dir, Half.closed);
-		if (dir === 1) this.#answered.add(stream.id);
+		if (dir === 1 && (stream.id & 1) === 1) this.#answered.add(stream.id);
 	}
 
 	#trailers(

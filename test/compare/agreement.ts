@@ -25,7 +25,7 @@ interface Agreement {
 	readonly each: readonly (readonly [string, Seer])[];
 }
 
-type Seer = "both the same" | "polytap alone" | "tshark alone";
+type Seer = "both the same" | "both, answered otherwise" | "polytap alone" | "tshark alone";
 
 async function agreement(
 	file: string,
@@ -57,20 +57,27 @@ async function agreement(
 			all.push([line, at < 0 ? "polytap alone" : "both the same"]);
 			if (at >= 0) left.splice(at, 1);
 		}
-		for (const line of left) all.push([line, "tshark alone"]);
+		for (const line of left) {
+			const mine = all.find(([own, by]) => by === "polytap alone" && questionOf(own) === questionOf(line));
+			if (mine === undefined) all.push([line, "tshark alone"]);
+			else mine.splice(0, 2, `${mine[0]}, tshark: ${line}`, "both, answered otherwise");
+		}
 	}
 	if (all.length === 0) return null;
 	const count = (seer: Seer): number => all.filter(([, by]) => by === seer).length;
 	const same = count("both the same");
+	const both = same + count("both, answered otherwise");
 	return {
 		protocol: dialect.protocol,
-		ours: same + count("polytap alone"),
-		theirs: same + count("tshark alone"),
+		ours: both + count("polytap alone"),
+		theirs: both + count("tshark alone"),
 		same,
 		differences: all.flatMap(([line, by]) => (by === "both the same" ? [] : [`${by}: ${line}`])),
 		each: all.map(([line, by]) => [line.split(" ", 1)[0] ?? "", by]),
 	};
 }
+
+const questionOf = (line: string): string => line.split(" → ", 1)[0] ?? "";
 
 async function main(words: readonly string[]): Promise<number> {
 	const paths = words.filter((word) => word !== "--each");

@@ -1,6 +1,6 @@
 /** What is read of a stream before its request: both directions are captured apart, and one may be far behind. */
 import test from "ava";
-import { END_STREAM, frame, Type } from "../../spikes/http2-frames.js";
+import { block, END_STREAM, frame, Type } from "../../spikes/http2-frames.js";
 import { data, get, post, reset, status, Wire, word } from "./frames.js";
 
 const LONGER_THAN_IT_WAITS = 60_000;
@@ -106,6 +106,15 @@ test("a number that is used twice: the same, whichever was captured first", (t) 
 		t.is(wire.notes["http2.stream_numbers_reused"], 4);
 		t.is(wire.notes["http2.streams"], 2);
 	}
+});
+
+test("numbers of pushed streams are none of the client's", (t) => {
+	const promise = frame(5, 4, 1, Buffer.concat([word(2), block([[":path", "/style"]])]));
+	const wire = new Wire().say(0, get(1, "/page"));
+	wire.say(1, promise, status(2, 200), data(2, "style"), status(1, 200, [], END_STREAM));
+	wire.say(0, get(3, "/next")).say(1, status(3, 404, [], END_STREAM));
+	wire.end();
+	t.deepEqual(wire.lines.sort(), ["GET /next→404 error", "GET /page→200 ok", "→200 ok"]);
 });
 
 test("numbers far apart, and ones from long before", (t) => {
