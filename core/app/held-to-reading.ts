@@ -27,6 +27,7 @@ function heldParser(plugin: ConfiguredParser, context: ParserContext, scratch: S
 		gap: (dir, length, out) => parser.gap(dir, length, out),
 		resync: (dir, bytes, out) => scratch.shown(bytes, 0, (copy) => parser.resync(dir, copy, out)),
 		end: (dir, how, out) => parser.end(dir, how, out),
+		...(parser.payloadAhead === undefined ? {} : { payloadAhead: (dir) => parser.payloadAhead?.(dir) ?? 0 }),
 	};
 }
 
