@@ -104,7 +104,9 @@ export class ClientLane extends Lane {
 		}
 		this.#stream = "secret";
 		const writer = out.begin(this.startAt(index), undefined, "message", this.#loginId ?? undefined);
-		writer.head(new MessageHead("AUTHENTICATION", commonAttributes(this.#code, this.session), []));
+		// which schema is the default one by now depends on answers that may not have been read
+		const attributes = commonAttributes(this.#code, { system: this.session.system, namespace: null });
+		writer.head(new MessageHead("AUTHENTICATION", attributes, []));
 		this.#writer = writer;
 		return PIECES;
 	}
