@@ -5,7 +5,7 @@
 import type { ZodType } from "zod";
 import type { Advice } from "./advice.js";
 import type { ChildStream, ContentPlugin } from "./content.js";
-import type { CaptureEvent, Direction, Vantage } from "./events.js";
+import type { CaptureEvent, Direction, Transport, Vantage } from "./events.js";
 import type { Attributes, AttributeValue, Exchange, HeaderList } from "./exchange.js";
 import type { ConfigFiles, PreparedOptions } from "./parser-options.js";
 import type { HeadProto } from "./wire/proto-template.js";
@@ -165,6 +165,11 @@ export interface ParserPlugin {
 	/** The name in records and the registry: `http/1.1`. */
 	readonly protocol: string;
 	readonly summary: string;
+	/**
+	 * Where its protocol is spoken; without it on TCP and Unix sockets. On `udp` every datagram is one call of `data`, which takes
+	 * all of it, and `detect` is asked once, about the first ones.
+	 */
+	readonly transports?: readonly Transport[];
 	/** Promise never to write into bytes it is given. Without it the parser gets a copy. */
 	readonly readsOnly?: true;
 	/** Some typical exchanges of one connection, as latin-1 text: polytap practises on them before it says that it is ready. */

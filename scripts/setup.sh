@@ -60,6 +60,8 @@ unzip unzip
 wget wget
 gnutls-bin gnutls-cli
 golang-go go
+dnsmasq-base dnsmasq
+bind9-dnsutils dig
 liburing-dev /usr/include/liburing.h
 '
 

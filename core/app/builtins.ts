@@ -23,6 +23,7 @@ export const BUILTINS: PluginModules = {
 		{ name: "websocket", module: here("../../parsers/websocket/index.js") },
 		{ name: "sse", module: here("../../parsers/sse/index.js") },
 		{ name: "redis", module: here("../../parsers/redis/index.js") },
+		{ name: "dns", module: here("../../parsers/dns/index.js") },
 	],
 	sinks: [
 		{ name: "blackhole", module: here("../../sinks/blackhole/index.js") },

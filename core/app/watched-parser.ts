@@ -33,6 +33,7 @@ export function watchedParser(plugin: ConfiguredParser, number: number, pulse: P
 	return {
 		...watched,
 		...(plugin.readsOnly === true ? { readsOnly: true as const } : {}),
+		...(plugin.transports === undefined ? {} : { transports: plugin.transports }),
 		...(plugin.isLeaf === true ? { isLeaf: true as const } : {}),
 		...(plugin.config === undefined ? {} : { config: plugin.config }),
 		...(plugin.prepare === undefined ? {} : { prepare: plugin.prepare }),

@@ -2,6 +2,7 @@ import type { AdviceSubject } from "../advice.js";
 import type {
 	AnnotateEvent,
 	BytesEvent,
+	DatagramEvent,
 	Direction,
 	EndEvent,
 	Endpoint,
@@ -24,6 +25,7 @@ import { EncryptedBelow } from "./encrypted-below.js";
 import { ConnectionFacts, type VantageFacts } from "./facts.js";
 import { HeldExchanges } from "./held-exchanges.js";
 import { RecentBytes } from "./recent-bytes.js";
+import { RecentDatagrams } from "./recent-datagrams.js";
 import { Stream, type StreamReader } from "./stream.js";
 import { VantageState } from "./vantage.js";
 
@@ -61,6 +63,7 @@ export class Connection implements ConversationOwner {
 	#annotations: Annotations | null = null;
 	#wasSwapped = false;
 	#datagrams = 0;
+	#recentDatagrams: RecentDatagrams | null = null;
 	/** Both ends as text, where the engine joins layers. */
 	ends = "";
 	#carrier: Carrier | null = null;
@@ -214,9 +217,17 @@ export class Connection implements ConversationOwner {
 	}
 	readonly #endHow: ["fin" | "reset" | "unknown", "fin" | "reset" | "unknown"] = ["unknown", "unknown"];
 
-	datagram(): void {
-		this.#datagrams++;
-		this.#engine.totals.datagrams++;
+	/** Datagrams are one stream of each direction, in the order in which they come. Another vantage's copy of one is that one. */
+	datagram(vantage: VantageState, event: DatagramEvent): void {
+		const dir = vantage.isFlipped ? opposite(event.dir) : event.dir;
+		const next = Math.max(this.streams[dir].next, 0);
+		const known = (this.#recentDatagrams ??= new RecentDatagrams()).offsetOf(vantage, dir, event, next);
+		if (known === next) {
+			this.#datagrams++;
+			this.#engine.totals.datagrams++;
+		} else this.#engine.totals.datagramsDuplicate++;
+		const { conn, tsUs, data } = event;
+		this.bytes(vantage, { kind: "bytes", conn, dir: event.dir, offset: known, tsUs, data });
 	}
 
 	annotate(vantage: VantageState, event: AnnotateEvent): void {
@@ -293,7 +304,15 @@ export class Connection implements ConversationOwner {
 
 	hint(late: boolean): DetectHint {
 		const { transport, server } = this.facts;
-		return new ConnectionHint(transport, server.port, this.#below?.alpn ?? null, late, this.#quietUs, this);
+		// a Unix socket has a number there, and no port
+		return new ConnectionHint(
+			transport,
+			transport === "unix" ? 0 : server.port,
+			this.#below?.alpn ?? null,
+			late,
+			this.#quietUs,
+			this,
+		);
 	}
 
 	/** From where alone bytes came; undefined: from several places, or where client and server are, or were, a guess. */

@@ -1,3 +1,4 @@
+import type { Transport } from "../events.js";
 import type { DetectHint, ParserPlugin } from "../plugin.js";
 import type { ParserRegistry } from "./registry.js";
 
@@ -7,6 +8,12 @@ export const DETECT_BYTES = 4096;
 const LATE_TRIES = 64;
 
 export type Detected = ParserPlugin | "no" | "more";
+
+const STREAMS: readonly Transport[] = ["tcp", "unix"];
+
+function isSpokenOn({ transports = STREAMS }: ParserPlugin, transport: Transport): boolean {
+	return transports.includes(transport);
+}
 
 /** For a parser that has not promised to leave the bytes alone; no more than detection is about. */
 function copyOf(bytes: Uint8Array): Uint8Array {
@@ -29,7 +36,10 @@ export class Detection {
 
 	ask(client: Uint8Array, server: Uint8Array, hint: DetectHint): Detected {
 		let open: ParserPlugin[] | null = null;
-		this.#candidates ??= this.#only === null ? this.#registry.askedAt(hint.serverPort) : [this.#only];
+		this.#candidates ??=
+			this.#only === null
+				? this.#registry.askedAt(hint.serverPort).filter((plugin) => isSpokenOn(plugin, hint.transport))
+				: [this.#only];
 		for (const plugin of this.#candidates) {
 			let answer: "yes" | "no" | "more" = "no";
 			try {

@@ -219,7 +219,7 @@ export class Engine implements ConnectionContext {
 				}
 				break;
 			case "datagram":
-				connection.datagram();
+				connection.datagram(vantage, event);
 				break;
 			case "annotate":
 				connection.annotate(vantage, event);

@@ -15,6 +15,8 @@ export class EngineTotals {
 	bytesSkipped = 0;
 	bytesOpaque = 0;
 	datagrams = 0;
+	/** Seen from a second place. */
+	datagramsDuplicate = 0;
 	connectionsOpened = 0;
 	connectionsClosed = 0;
 	connectionsEvicted = 0;
@@ -53,6 +55,7 @@ export class EngineTotals {
 			bytes_skipped: this.bytesSkipped,
 			bytes_opaque: this.bytesOpaque,
 			datagrams: this.datagrams,
+			datagrams_duplicate: this.datagramsDuplicate,
 			connections_opened: this.connectionsOpened,
 			connections_closed: this.connectionsClosed,
 			connections_evicted: this.connectionsEvicted,
