@@ -30,6 +30,7 @@ export class RotatingFile implements Output {
 	private bornMs = 0;
 	private rotations = 0;
 	private headerBytes = 0;
+	private hasBegun = false;
 	private readonly fileStart: FileStart;
 
 	constructor(config: FileOptions, diagnostics: Diagnostics, fileStart: FileStart = LINES) {
@@ -56,6 +57,12 @@ export class RotatingFile implements Output {
 	}
 
 	async begin(): Promise<void> {
+		if (!this.hasBegun && this.regular && this.fileStart.existing === "lines") {
+			// a sink that a reload replaced wrote until now: its last line may have been half there, and the file put aside
+			await this.handle?.close();
+			this.handle = null;
+		}
+		this.hasBegun = true;
 		if (this.handle === null) await this.start();
 		const { rotate_secs } = this.config;
 		if (rotate_secs !== null && this.size > this.headerBytes && Date.now() - this.bornMs >= rotate_secs * 1000)
@@ -108,7 +115,7 @@ export class RotatingFile implements Output {
 			await this.openFile();
 		}
 		if (this.size > 0) {
-			await this.endTornLine();
+			if (this.hasBegun) await this.endTornLine();
 			return;
 		}
 		const header = this.fileStart.header();

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -54,6 +54,25 @@ test("one JSON object a line, appended, in a file and a folder of the owner alon
 	t.deepEqual(JSON.parse(text.split("\n")[0] ?? ""), JSON.parse(JSON.stringify(numbered(1)[0])));
 	t.is(statSync(path).mode & 0o777, 0o600);
 	t.is(statSync(join(path, "..")).mode & 0o777, 0o700);
+});
+
+test("another sink writes to the file, and puts it aside, between open and the first write: no line is torn or lost", async (t) => {
+	const path = join(newFolder(), "x.jsonl");
+	const before = sinkFor(path);
+	await before.open(signal);
+	await before.write(numbered(3), signal);
+	const whole = readFileSync(path);
+	// as it may be found while that one writes
+	writeFileSync(path, whole.subarray(0, -20));
+	const after = sinkFor(path);
+	await after.open(signal);
+	t.deepEqual(readFileSync(path), whole.subarray(0, -20));
+	renameSync(path, `${path}.aside`);
+	writeFileSync(path, whole);
+	await before.close();
+	await after.write(numbered(2, 3), signal);
+	await after.close();
+	t.deepEqual(operationsIn(readFileSync(path, "utf8")), operations(5));
 });
 
 test("records larger than the buffer, between small ones", async (t) => {
