@@ -1,183 +1,184 @@
 /**
- * `node dist/bench/sidecar-proof.js [exchanges [proof]]`: the sidecar before nginx and PostgreSQL, plain and with its TLS opened, and
- * HTTP/2 with ALPN: each body that was recorded is compared by SHA-256 with what client and server know of it.
+ * `node dist/bench/sidecar-proof.js [exchanges [WORD…]]`: the sidecar before nginx and PostgreSQL, plain and over TLS, HTTP/2 with
+ * ALPN: each body that was recorded, on both legs, is compared by SHA-256 with what was sent and echoed. Once with an explicit upstream, and
+ * behind a redirection by nftables and by iptables between two network namespaces, over IPv4 and IPv6. WORDs choose: `explicit`,
+ * `nftables`, `iptables`; `http1`, `https1`, `https2`, `postgresql`, `postgresql-tls`.
  */
 import { createHash } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
-import { request as httpRequest, Agent as PlainAgent } from "node:http";
-import { createSecureServer, connect as http2Connect } from "node:http2";
-import { Agent, request as httpsRequest } from "node:https";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Exchange } from "../core/index.js";
+import { systemProgram } from "../sources/sidecar-legacy/rules/system-program.js";
+import { makeCertificate } from "../test/e2e/support/certificate.js";
+import { inside, namespacePair } from "../test/e2e/support/netns.js";
 import { startNginx } from "../test/e2e/support/nginx.js";
-import { startPostgresql } from "../test/e2e/support/postgresql.js";
+import { postgresqlFolder, startPostgresql } from "../test/e2e/support/postgresql.js";
+import { runProgram } from "../test/e2e/support/program.js";
 import { type Scope, withScope } from "../test/e2e/support/scope.js";
-import { legOf, makeCertificate, sha256, startSidecar } from "../test/e2e/support/sidecar.js";
+import { legOf, type Sidecar, sha256, startSidecar } from "../test/e2e/support/sidecar.js";
+import { bodyOf, pathOf, type SidecarLoad } from "./sidecar-load.js";
 
-const EXCHANGES = Number(process.argv[2] ?? 10_000);
-const SIZES = [0, 1, 100, 1_000, 10_000];
-const LANES = 8;
+const WAYS = ["explicit", "nftables", "iptables"] as const;
+const PROOFS = ["http1", "https1", "https2", "postgresql", "postgresql-tls"] as const;
+type Way = (typeof WAYS)[number];
+type Proof = (typeof PROOFS)[number];
 
-const bodyOf = (n: number): Buffer => {
-	const size = n % 500 === 499 ? 300_000 : SIZES[n % SIZES.length]!;
-	const seed = createHash("sha256").update(String(n)).digest();
-	return Buffer.alloc(size, seed);
-};
+const RELAY = 15_001;
+const LIMIT_MS = 600_000;
+const exchanges = Number(process.argv[2] ?? 10_000);
+const words = process.argv.slice(3);
 
-/** Posts each body and looks at the echo. */
-async function load(post: (path: string, body: Buffer) => Promise<Buffer>): Promise<Map<string, string>> {
-	const sent = new Map<string, string>();
-	let next = 0;
-	await Promise.all(
-		Array.from({ length: LANES }, async () => {
-			while (next < EXCHANGES) {
-				const n = next++;
-				const body = bodyOf(n);
-				const sha = sha256(body);
-				const echoed = await post(`/echo/${n}`, body);
-				if (sha256(echoed) !== sha) throw new Error(`body ${n} was not relayed as it is`);
-				sent.set(`/echo/${n}`, sha);
-			}
-		}),
-	);
-	return sent;
+/** Where clients and servers are, and how a relay comes between them. */
+interface Place {
+	readonly client: string | null;
+	readonly server: string | null;
+	/** Of the server, as the client reaches them. */
+	readonly hosts: readonly string[];
+	/** Its options, and the ports that clients use. */
+	relay(serverPort: number): Readonly<Record<string, unknown>>;
+	portFor(serverPort: number, sidecar: Sidecar): number;
+	/** Throws where something of the relay is left in the kernel. */
+	isLeft(): Promise<void>;
 }
 
-function judge(name: string, exchanges: readonly Exchange[], sent: ReadonlyMap<string, string>, started: number): void {
-	for (const leg of ["downstream", "upstream"]) {
-		let equal = 0;
-		const seen = new Set<string>();
-		for (const { request, response, kind } of exchanges.filter(legOf(leg))) {
-			if (kind !== "exchange" || request === null || response === null) continue;
-			const path = String(request.attributes["url.path"]);
-			const isEqual = [request, response].every(
-				({ body }) => sha256(Buffer.from(body.data as string, body.encoding as "utf8")) === sent.get(path),
-			);
-			if (isEqual && !seen.has(path)) equal++;
-			seen.add(path);
-		}
-		const isFine = equal === sent.size && seen.size === sent.size;
+async function placeFor(way: Way, scope: Scope): Promise<Place> {
+	if (way === "explicit")
+		return {
+			client: null,
+			server: null,
+			hosts: ["127.0.0.1"],
+			relay: (port) => ({ upstream: `127.0.0.1:${port}` }),
+			portFor: (_, { port }) => port,
+			isLeft: async () => {},
+		};
+	const { client, server, ipv4, ipv6 } = await namespacePair(scope);
+	return {
+		client,
+		server,
+		hosts: [ipv4, `[${ipv6}]`],
+		relay: (port) => ({
+			listen: `[::]:${RELAY}`,
+			upstream: "original-destination",
+			redirect: { ports: [port], manage: true, backend: way },
+		}),
+		portFor: (port) => port,
+		async isLeft() {
+			const rules = await inside(server, systemProgram("nft"), ["list", "ruleset"]);
+			if (rules.includes(String(RELAY))) throw new Error(`rules are left: ${rules}`);
+		},
+	};
+}
+
+async function prove(way: Way, proof: Proof, scope: Scope): Promise<void> {
+	const place = await placeFor(way, scope);
+	const started = performance.now();
+	const tell = (leg: string, text: string, isFine: boolean) => {
 		if (!isFine) process.exitCode = 1;
 		const seconds = ((performance.now() - started) / 1000).toFixed(1);
-		console.log(`${name}, ${leg}: ${sent.size} sent, ${seen.size} recorded, ${equal} equal by SHA-256 (${seconds} s)`);
-	}
-}
-
-function poster(send: typeof httpRequest | typeof httpsRequest, port: number, options: object) {
-	return (path: string, body: Buffer) =>
-		new Promise<Buffer>((resolve, reject) => {
-			const headers = { "content-length": body.length };
-			const call = send({ host: "127.0.0.1", port, path, method: "POST", headers, ...options }, (response) => {
-				const pieces: Buffer[] = [];
-				response.on("data", (piece: Buffer) => pieces.push(piece));
-				response.on("end", () => resolve(Buffer.concat(pieces)));
-				response.on("error", reject);
-			});
-			call.on("error", reject);
-			call.end(body);
-		});
-}
-
-async function plainNginx(scope: Scope): Promise<void> {
-	const nginx = await startNginx(scope);
-	const sidecar = await startSidecar(scope, { source: { upstream: `127.0.0.1:${nginx.port}`, tee_bytes: 1 << 26 } });
-	const started = performance.now();
-	const sent = await load(poster(httpRequest, sidecar.port, { agent: new PlainAgent({ keepAlive: true }) }));
-	judge("nginx, plain", (await sidecar.stop()).exchanges, sent, started);
-}
-
-/** TLS is opened at the relay and goes on plain to nginx. */
-async function tlsNginx(scope: Scope): Promise<void> {
-	const nginx = await startNginx(scope);
-	const ca = join(await scope.folder(), "ca");
-	const tls = { mode: "intercept", ca_folder: ca, upstream: "plain" };
-	const sidecar = await startSidecar(scope, {
-		source: { upstream: `127.0.0.1:${nginx.port}`, tee_bytes: 1 << 26, tls },
-	});
-	const options = {
-		agent: new Agent({ keepAlive: true }),
-		servername: "a.test",
-		ca: await readFile(join(ca, "ca.pem")),
+		console.log(`${isFine ? "ok    " : "NOT OK"} ${way}, ${proof}, ${leg}: ${text} (${seconds} s)`);
 	};
-	const started = performance.now();
-	const sent = await load(poster(httpsRequest, sidecar.port, options));
-	judge("nginx, TLS ended at the relay", (await sidecar.stop()).exchanges, sent, started);
+	await (proof.startsWith("http") ? overHttp : overPostgresql)(place, proof, scope, tell);
+	await place.isLeft();
 }
 
-async function http2(scope: Scope): Promise<void> {
-	const folder = await scope.folder();
-	const { key, cert } = await makeCertificate(folder, "a.test");
-	const server = createSecureServer({ key: await readFile(key), cert: await readFile(cert) });
-	server.on("stream", (stream) => {
-		stream.respond({ ":status": 200 });
-		stream.pipe(stream);
-	});
-	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-	scope.defer(() => server.close());
-	const address = server.address();
-	if (address === null || typeof address === "string") throw new Error("no address");
-	const ca = join(folder, "ca");
-	const tls = { mode: "intercept", ca_folder: ca, upstream_ca_file: cert };
-	const sidecar = await startSidecar(scope, {
-		source: { upstream: `127.0.0.1:${address.port}`, tee_bytes: 1 << 26, tls },
-	});
-	const client = http2Connect(`https://127.0.0.1:${sidecar.port}`, {
-		ca: await readFile(join(ca, "ca.pem")),
-		servername: "a.test",
-	});
-	const started = performance.now();
-	const sent = await load(
-		(path, body) =>
-			new Promise((resolve, reject) => {
-				const stream = client.request({ ":path": path, ":method": "POST", ":authority": "a.test" });
-				const pieces: Buffer[] = [];
-				stream.on("data", (piece: Buffer) => pieces.push(piece));
-				stream.on("end", () => resolve(Buffer.concat(pieces)));
-				stream.on("error", reject);
-				stream.end(body);
-			}),
-	);
-	const alpn = client.alpnProtocol;
-	client.close();
-	judge(`HTTP/2, TLS both ways, ALPN ${alpn}`, (await sidecar.stop()).exchanges, sent, started);
-}
+type Tell = (leg: string, text: string, isFine: boolean) => void;
 
-async function postgresql(scope: Scope, withTls: boolean): Promise<void> {
-	const cluster = await startPostgresql(scope, { hasTls: withTls });
-	const folder = await scope.folder();
-	const tls = { mode: "intercept", ca_folder: join(folder, "ca"), upstream_verify: false };
+async function overHttp(place: Place, proof: Proof, scope: Scope, tell: Tell): Promise<void> {
+	const isTls = proof !== "http1";
+	const certificate = await makeCertificate(scope);
+	const nginx = await startNginx(scope, { netns: place.server, ...(isTls ? { tls: certificate } : {}) });
+	const ca = join(await scope.folder(), "ca");
+	const tls = { mode: "intercept", ca_folder: ca, upstream_ca_file: certificate.certificate };
 	const sidecar = await startSidecar(scope, {
-		source: { upstream: `127.0.0.1:${cluster.port}`, tee_bytes: 1 << 26, ...(withTls ? { tls } : {}) },
+		source: { ...place.relay(nginx.port), tee_bytes: 1 << 26, ...(isTls ? { tls } : {}) },
+		netns: place.server,
 	});
-	const script = join(folder, "script.sql");
-	await writeFile(script, `\\set n random(1, 100000)\nselect :n as n, repeat(md5(:n::text), 4) as text;\n`);
-	const url = `host=127.0.0.1 port=${sidecar.port} user=postgres dbname=postgres sslmode=${withTls ? "require" : "disable"}`;
-	const started = performance.now();
-	const run = await cluster.run("pgbench", ["-n", "-c", "4", "-t", String(EXCHANGES / 4), "-f", script, url], 300_000);
-	const processed = /actually processed: (\d+)/.exec(run.stdout)?.[1];
-	const { exchanges } = await sidecar.stop();
+	const scheme = isTls ? "https" : "http";
+	const load: SidecarLoad = {
+		urls: place.hosts.map((host) => `${scheme}://${host}:${place.portFor(nginx.port, sidecar)}`),
+		exchanges,
+		version: proof === "https2" ? "2" : "1.1",
+		tls: isTls ? { caFile: join(ca, "ca.pem"), name: "localhost" } : null,
+	};
+	const program = fileURLToPath(new URL("sidecar-load.js", import.meta.url));
+	await runProgram(process.execPath, [program, JSON.stringify(load)], LIMIT_MS, { netns: place.client });
+	const { exchanges: records } = await sidecar.stop();
+	const sent = new Map(Array.from({ length: exchanges }, (_, n) => [pathOf(n), sha256(bodyOf(n))]));
+	const protocol = proof === "https2" ? "http/2" : "http/1.1";
 	for (const leg of ["downstream", "upstream"]) {
+		const seen = new Set<string>();
 		let equal = 0;
-		for (const { request, response } of exchanges.filter(legOf(leg))) {
-			const n = /^select (\d+) as n/.exec(String(request?.attributes["db.query.text"]))?.[1];
-			if (n === undefined) continue;
-			const text = createHash("md5").update(n).digest("hex").repeat(4);
-			if (JSON.stringify(response?.body.data ?? null).includes(text)) equal++;
+		let others = 0;
+		for (const record of records.filter(legOf(leg))) {
+			if (record.kind !== "exchange") continue;
+			const path = String(record.request?.attributes["url.path"]);
+			const isFirst = sent.has(path) && !seen.has(path) && record.protocol === protocol;
+			seen.add(path);
+			if (!isFirst) others++;
+			else if (isEqual(record, sent.get(path)!) && (record.connection.tls !== null) === isTls) equal++;
 		}
-		if (equal !== Number(processed)) process.exitCode = 1;
-		const seconds = ((performance.now() - started) / 1000).toFixed(1);
-		console.log(
-			`PostgreSQL, ${withTls ? "TLS opened in the middle" : "plain"}, ${leg}: ${processed} statements, ${equal} recorded with the right row (${seconds} s)`,
+		tell(
+			leg,
+			`${exchanges} sent, ${seen.size} recorded, ${equal} equal by SHA-256, ${others} that nobody sent`,
+			equal === exchanges && others === 0,
 		);
 	}
 }
 
-const proofs: Readonly<Record<string, (scope: Scope) => Promise<void>>> = {
-	nginx: plainNginx,
-	"nginx-tls": tlsNginx,
-	http2,
-	postgresql: (scope) => postgresql(scope, false),
-	"postgresql-tls": (scope) => postgresql(scope, true),
+const isEqual = ({ request, response }: Exchange, hash: string): boolean =>
+	[request, response].every(
+		(message) =>
+			message !== null &&
+			message.body.completeness === "complete" &&
+			sha256(Buffer.from(message.body.data as string, message.body.encoding as "utf8")) === hash,
+	);
+
+async function overPostgresql(place: Place, proof: Proof, scope: Scope, tell: Tell): Promise<void> {
+	const withTls = proof === "postgresql-tls";
+	const cluster = await startPostgresql(scope, { hasTls: withTls, netns: place.server });
+	const folder = await scope.folder();
+	const tls = { mode: "intercept", ca_folder: join(folder, "ca"), upstream_verify: false };
+	const sidecar = await startSidecar(scope, {
+		source: { ...place.relay(cluster.port), tee_bytes: 1 << 26, ...(withTls ? { tls } : {}) },
+		netns: place.server,
+	});
+	const script = join(folder, "script.sql");
+	await writeFile(script, `\\set n random(1, 100000)\nselect :n as n, repeat(md5(:n::text), 4) as text;\n`);
+	let processed = 0;
+	for (const host of place.hosts) {
+		const url = [
+			`host=${host.replace(/[[\]]/g, "")} port=${place.portFor(cluster.port, sidecar)} user=postgres dbname=postgres`,
+			`sslmode=${withTls ? "require" : "disable"}`,
+		].join(" ");
+		const each = String(Math.ceil(exchanges / place.hosts.length / 4));
+		const pgbench = join(postgresqlFolder()!, "pgbench");
+		const args = ["-n", "-c", "4", "-t", each, "-f", script, url];
+		const { stdout } = await runProgram(pgbench, args, LIMIT_MS, { netns: place.client });
+		processed += Number(/actually processed: (\d+)/.exec(stdout)?.[1]);
+	}
+	const { exchanges: records } = await sidecar.stop();
+	for (const leg of ["downstream", "upstream"]) {
+		let equal = 0;
+		for (const { request, response, connection } of records.filter(legOf(leg))) {
+			const n = /^select (\d+) as n/.exec(String(request?.attributes["db.query.text"]))?.[1];
+			if (n === undefined || (connection.tls !== null) !== withTls) continue;
+			const text = createHash("md5").update(n).digest("hex").repeat(4);
+			if (sha256(textIn(response?.body.data)) === sha256(text)) equal++;
+		}
+		tell(leg, `${processed} statements, ${equal} recorded with a row equal by SHA-256`, equal === processed);
+	}
+}
+
+/** The second value of the only row of a result. */
+function textIn(data: unknown): string {
+	const found = /"([0-9a-f]{128})"/.exec(JSON.stringify(data ?? null));
+	return found?.[1] ?? "";
+}
+
+const wanted = <T extends string>(all: readonly T[]): readonly T[] => {
+	const some = all.filter((name) => words.includes(name));
+	return some.length > 0 ? some : all;
 };
-const only = process.argv[3];
-for (const [name, proof] of Object.entries(proofs)) if (only === undefined || only === name) await withScope(proof);
+for (const way of wanted(WAYS))
+	for (const proof of wanted(PROOFS)) await withScope((scope) => prove(way, proof, scope));

@@ -13,6 +13,7 @@ export { Processes } from "./io/processes.js";
 export { asWriteError, isBrokenPipe, writeFully } from "./io/write-fully.js";
 export * from "./parser-options.js";
 export * from "./plugin.js";
+export { tlsVersionOf } from "./tls-version.js";
 export { InflateMemory } from "./wire/inflate-memory.js";
 export { type Inflated, Inflater, type InflaterOptions, type InflateSink } from "./wire/inflater.js";
 export { leastJsonBytes, toJson, writeJson } from "./wire/json.js";

@@ -130,9 +130,14 @@ function script(drawn: readonly Plot[]): string {
 const colors=["#777","#bbb","#1769aa","#c0392b","#e69f00","#2e8b57","#8e44ad","#000"];
 ${data}.forEach((p,n)=>{
 const names=p.ticks;
+const ranges=p.series.flatMap(s=>(s.range??[]).filter(Boolean));
+const whiskers=u=>{const c=u.ctx;c.save();c.strokeStyle="#222";c.lineWidth=devicePixelRatio;
+for(const s of p.series)(s.range??[]).forEach((r,i)=>{if(!r)return;const x=Math.round(u.valToPos(p.x[i],"x",true)),w=4*devicePixelRatio;
+const[a,b]=r.map(v=>Math.round(u.valToPos(v,"y",true)));c.beginPath();c.moveTo(x,a);c.lineTo(x,b);
+for(const y of[a,b]){c.moveTo(x-w,y);c.lineTo(x+w,y);}c.stroke();});c.restore();};
 const x={label:p.xLabel,grid:{stroke:"#eee"}};
 if(names){x.values=(u,vs)=>vs.map(v=>names[v]??"");x.splits=()=>names.map((_,i)=>i);}
-new uPlot({title:p.title,width:520,height:340,scales:{x:{time:false,...(p.isBars?{range:[-0.5,names.length-0.5]}:{})},y:{distr:p.isLogY?3:1,...(p.isLogY?{}:{range:(u,lo,hi)=>[0,hi*1.05]})}},
+new uPlot({title:p.title,hooks:{draw:[whiskers]},width:520,height:340,scales:{x:{time:false,...(p.isBars?{range:[-0.5,names.length-0.5]}:{})},y:{distr:p.isLogY?3:1,...(p.isLogY?{}:{range:(u,lo,hi)=>[0,Math.max(hi,...ranges.map(r=>r[1]))*1.05]})}},
 series:[{label:p.xLabel,value:names?(u,v)=>v==null?"":names[v]:undefined},...p.series.map((s,i)=>({label:s.name,stroke:colors[i%colors.length],width:2,points:{show:!p.isBars},
 ...(p.isBars?{fill:colors[i%colors.length],paths:uPlot.paths.bars({size:[0.7]})}:{})}))],
 axes:[x,{label:p.yLabel,size:70,grid:{stroke:"#eee"}}]},[p.x,...p.series.map(s=>s.y)],document.getElementById("plot"+n));});`;

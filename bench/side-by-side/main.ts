@@ -5,6 +5,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { missingJava } from "../../test/e2e/support/java.js";
+import { missing } from "../../test/e2e/support/needs.js";
 import { REPOSITORY } from "../../test/e2e/support/polytap.js";
 import { withScope } from "../../test/e2e/support/scope.js";
 import { needBpftool } from "../harness/bpf-cost.js";
@@ -16,7 +18,7 @@ import { interleave } from "../harness/rounds.js";
 import { findEnvoy } from "./envoy.js";
 import { page } from "./html.js";
 import { type Conditions, killed, measure, type Sample } from "./measure.js";
-import { ebpf, envoy, haproxy, type Mode, none, sidecar } from "./modes.js";
+import { ebpf, envoy, haproxy, javaAgent, type Mode, none, sidecar } from "./modes.js";
 import type { Cell, Kill, SideBySide } from "./report.js";
 import { WORKLOADS, type Workload } from "./workloads.js";
 
@@ -41,6 +43,8 @@ await main(() =>
 	withScope(async (scope) => {
 		const warn = (text: string) => process.stderr.write(`${text}\n`);
 		const machine = describeMachine(REPOSITORY);
+		const java = missingJava() ?? missing("h2load", "curl");
+		if (java !== null) warn(`SKIPPED: Java and its agent: ${java}`);
 		const executable = await findEnvoy(scope, options.envoy, warn);
 		const modes = chosen(
 			[
@@ -48,18 +52,23 @@ await main(() =>
 				{ ...none, name: "none again" },
 				ebpf,
 				sidecar,
+				...(java === null ? [javaAgent] : []),
 				haproxy,
 				...(executable === null ? [] : [envoy(executable, false), envoy(executable, true)]),
 			],
 			options.modes,
 			"none",
 		);
-		const workloads = chosen(WORKLOADS, options.workloads);
+		const workloads = chosen(
+			WORKLOADS.filter(({ protocol }) => java === null || protocol !== "java https"),
+			options.workloads,
+		);
 		const instances = options.instances
 			.split(",")
 			.map(Number)
 			.filter((n) => n > 0);
 		const given: Conditions = {
+			whole: scope,
 			loop: await buildOpenLoop(scope),
 			seconds: options.seconds,
 			warmupSeconds: options.warmup,
@@ -83,7 +92,7 @@ await main(() =>
 		}
 		const kills: Kill[] = [];
 		for (const mode of modes) {
-			if (mode.name.startsWith("none")) continue;
+			if (mode.name.startsWith("none") || mode.suits("http/1.1") !== null) continue;
 			warn(`killed in the middle of a load: ${mode.name}`);
 			kills.push({ mode: mode.name, ...(await killed(mode, given)) });
 		}
@@ -110,7 +119,11 @@ async function rounds(
 	instances: number,
 	given: Conditions,
 ): Promise<Cell[]> {
-	const able = modes.filter((mode) => mode.suits(workload.protocol) === null);
+	const able = modes.filter((mode) => {
+		const why = mode.suits(workload.protocol);
+		if (why !== null) process.stderr.write(`${mode.name} not here: ${why}\n`);
+		return why === null;
+	});
 	const samples = await interleave(able, options.rounds, async (mode): Promise<Sample> => {
 		const sample = await measure(mode, workload, instances, given);
 		const { requestsPerSecond, p50Us, p99Us, capturedPercent } = sample;
@@ -173,7 +186,7 @@ function method(): string[] {
 		`${options.rounds} rounds, every mode once in each, beginning with another one each time; the application, and what watches it, are started anew for each cell; ${options.warmup} s of load that is not measured, then ${options.seconds} s that are (Redis: 200,000 requests).`,
 		"Application and mode run in a control group (version 2) of their own each; processor time is the group's, until everything that waited was worked off.",
 		`HTTP/1.1: nginx (one worker) gives each request's body back, which is made from the request's id; bench/openloop.c asks over 32 connections. At a fixed rate (${options.rate}/s at 100 B, a quarter at 10 KiB, a hundredth at 1 MiB) latency counts from the moment a request was due: free of coordinated omission. Saturated: from sending.`,
-		"HTTP/2: h2load, 8 connections of 8 streams, latency by its own log. PostgreSQL: pgbench -S -M prepared, 8 clients; at a fixed rate latency counts from the schedule (a quarter of the rate). Redis: redis-benchmark SET, 32 clients.",
+		"HTTP/2: h2load, 8 connections of 8 streams, latency by its own log. Java: HttpsServer, TLS 1.3, h2load over 8 connections of HTTP/1.1, 4 s of warm-up; the agent's own time is the application's; the sidecar opens the TLS, the other proxies pass it through. PostgreSQL: pgbench -S -M prepared, 8 clients; at a fixed rate latency counts from the schedule (a quarter of the rate). Redis: redis-benchmark SET, 32 clients.",
 		"Captured: exchanges in the files against what the application's own log or count has as answered. Intact: bodies of both directions equal by SHA-256 to those made again from the id.",
 		"Time in BPF programs: from a pass of its own with kernel.bpf_stats_enabled=1; it is part of the application's processor time already.",
 		"PSS divides shared pages by those who share them: N processes of one program share its text.",

@@ -35,6 +35,8 @@ export interface Sample extends Load {
 }
 
 export interface Conditions {
+	/** Of the whole run. */
+	readonly whole: Scope;
 	readonly loop: OpenLoop;
 	readonly seconds: number;
 	readonly warmupSeconds: number;
@@ -55,8 +57,11 @@ export function measure(mode: Mode, workload: Workload, instances: number, given
 		const folder = await scope.folder(given.dir);
 		const groups = { app: Cgroup.make(scope, "app"), capture: Cgroup.make(scope, "capture") };
 		const delayMs = given.delayMs.get(mode.name) ?? 0;
-		const { loop, rate } = given;
-		const app = await groups.app.inside(() => workload.start({ scope, instances, loop, rate, delayMs }));
+		const { whole, loop, rate } = given;
+		const agentSocket = mode.agentSocket?.(folder) ?? null;
+		const app = await groups.app.inside(() =>
+			workload.start({ scope, whole, agentSocket, instances, loop, rate, delayMs }),
+		);
 		const { protocol } = workload;
 		const running = await groups.capture.inside(() => mode.start({ scope, ports: app.ports, protocol, folder }));
 		await app.load(running.ports, given.warmupSeconds, true);

@@ -3,7 +3,6 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { startHaproxy } from "../../test/e2e/support/haproxy.js";
 import { captureConfig, type Polytap, startPolytap } from "../../test/e2e/support/polytap.js";
-import { freePort } from "../../test/e2e/support/port.js";
 import type { Program } from "../../test/e2e/support/program.js";
 import type { Scope } from "../../test/e2e/support/scope.js";
 import { startEnvoy } from "./envoy.js";
@@ -45,6 +44,8 @@ export interface Mode {
 	readonly isProxy: boolean;
 	/** Null: fine; else why this mode cannot take part. */
 	suits(protocol: AppProtocol): string | null;
+	/** Where an agent inside the application is to report, in the folder for what is captured. */
+	agentSocket?(folder: string): string;
 	start(options: ModeStart): Promise<Running>;
 }
 
@@ -67,7 +68,7 @@ export const ebpf: Mode = {
 	name: "ebpf",
 	what: "One polytap for all instances, eBPF source, whole payloads as JSON lines.",
 	isProxy: false,
-	suits: anything,
+	suits: (protocol) => (protocol === "java https" ? "Java encrypts by itself, which no library shows" : null),
 	async start({ scope, ports, folder }) {
 		const path = join(folder, "ebpf.jsonl");
 		const polytap = await startPolytap(scope, { config: captureConfig({ ports, path, vantage: "server" }) });
@@ -85,34 +86,50 @@ export const sidecar: Mode = {
 	what: "One polytap with the sidecar-legacy source for each instance, whole payloads as JSON lines.",
 	isProxy: true,
 	suits: anything,
-	async start({ scope, ports, folder }) {
-		const all: Polytap[] = [];
-		const files: string[] = [];
-		const listening: number[] = [];
-		for (const [index, port] of ports.entries()) {
-			const path = join(folder, `sidecar-${index}.jsonl`);
-			const listen = await freePort();
+	async start({ scope, ports, protocol, folder }) {
+		const tls = { mode: "intercept", ca_folder: join(folder, "ca"), upstream_verify: false };
+		const files = ports.map((_, index) => join(folder, `sidecar-${index}.jsonl`));
+		const all = await someAtOnce(ports, (port, index) => {
 			const source = {
 				type: "sidecar-legacy",
-				listen: `127.0.0.1:${listen}`,
+				listen: "127.0.0.1:0",
 				upstream: `127.0.0.1:${port}`,
 				legs: "downstream",
+				...(protocol === "java https" ? { tls } : {}),
 			};
-			all.push(
-				await startPolytap(scope, {
-					config: { sources: { legacy: source }, sinks: { file: { type: "jsonl", path } } },
-				}),
-			);
-			files.push(path);
-			listening.push(listen);
-		}
+			const sinks = { file: { type: "jsonl", path: files[index] } };
+			return startPolytap(scope, { config: { sources: { legacy: source }, sinks } });
+		});
 		return {
-			ports: listening,
+			ports: all.map(({ program }) => Number(/listens on \S+:(\d+)/.exec(program.stderr)?.[1])),
 			programs: all.map(({ program }) => program),
 			settled: async () => {
-				for (const polytap of all) await polytap.settled();
+				await Promise.all(all.map((polytap) => polytap.settled()));
 			},
 			stop: () => ending(all, files),
+		};
+	},
+};
+
+export const javaAgent: Mode = {
+	name: "java-agent",
+	what: "The agent in the JVM, and one polytap with the java-agent source, whole payloads as JSON lines.",
+	isProxy: false,
+	suits: (protocol) => (protocol === "java https" ? null : "there is no JVM"),
+	agentSocket: (folder) => join(folder, "java.sock"),
+	async start({ scope, ports, folder }) {
+		const path = join(folder, "java-agent.jsonl");
+		const polytap = await startPolytap(scope, {
+			config: {
+				sources: { jvm: { type: "java-agent", listen: join(folder, "java.sock") } },
+				sinks: { file: { type: "jsonl", path } },
+			},
+		});
+		return {
+			ports,
+			programs: [polytap.program],
+			settled: () => polytap.settled(),
+			stop: () => ending([polytap], [path]),
 		};
 	},
 };
@@ -123,9 +140,7 @@ export const haproxy: Mode = {
 	isProxy: true,
 	suits: anything,
 	async start({ scope, ports }) {
-		const all = [];
-		for (const port of ports) all.push(await startHaproxy(scope, port));
-		return proxies(all);
+		return proxies(await someAtOnce(ports, (port) => startHaproxy(scope, port)));
 	},
 };
 
@@ -139,19 +154,27 @@ export function envoy(executable: string, tap: boolean): Mode {
 		isProxy: true,
 		suits: (protocol) => (tap && protocol !== "http/1.1" ? "the tap filter is for HTTP, and shown on HTTP/1.1" : null),
 		async start({ scope, ports, protocol, folder }) {
-			const all = [];
-			for (const [index, port] of ports.entries())
-				all.push(
-					await startEnvoy(scope, {
-						executable,
-						upstreamPort: port,
-						isHttp1: protocol === "http/1.1",
-						tapFolder: tap ? join(folder, `tap-${index}`) : null,
-					}),
-				);
+			const isHttp1 = protocol === "http/1.1";
+			const all = await someAtOnce(ports, (upstreamPort, index) => {
+				const tapFolder = tap ? join(folder, `tap-${index}`) : null;
+				return startEnvoy(scope, { executable, upstreamPort, isHttp1, tapFolder });
+			});
 			return proxies(all);
 		},
 	};
+}
+
+/** Fifty programs that start all at once get in each other's way, one after the other they take long. */
+const AT_ONCE = 4;
+
+async function someAtOnce<T>(
+	ports: readonly number[],
+	start: (port: number, index: number) => Promise<T>,
+): Promise<readonly T[]> {
+	const all: T[] = [];
+	for (let at = 0; at < ports.length; at += AT_ONCE)
+		all.push(...(await Promise.all(ports.slice(at, at + AT_ONCE).map((port, index) => start(port, at + index)))));
+	return all;
 }
 
 function proxies(all: readonly { readonly port: number; readonly program: Program }[]): Running {
@@ -160,7 +183,7 @@ function proxies(all: readonly { readonly port: number; readonly program: Progra
 		programs: all.map(({ program }) => program),
 		settled: async () => {},
 		stop: async () => {
-			for (const { program } of all) await program.stop();
+			await Promise.all(all.map(({ program }) => program.stop()));
 			return { files: null, bytesOnDisk: 0, lostBytes: 0 };
 		},
 	};
@@ -168,8 +191,7 @@ function proxies(all: readonly { readonly port: number; readonly program: Progra
 
 async function ending(all: readonly Polytap[], files: readonly string[]): Promise<ModeEnd> {
 	let lostBytes = 0;
-	for (const polytap of all) {
-		const { code, totals, stderr } = await polytap.stop();
+	for (const { code, totals, stderr } of await Promise.all(all.map((polytap) => polytap.stop()))) {
 		if (code !== 0) throw new Error(`polytap ended with ${code}: ${stderr}`);
 		for (const bytes of Object.values(totals.bytes.lost)) lostBytes += bytes;
 	}

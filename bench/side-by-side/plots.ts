@@ -1,3 +1,4 @@
+import type { Spread } from "../harness/stats.js";
 import { type Cell, FIXED, type SideBySide, spread } from "./report.js";
 
 export interface Plot {
@@ -10,7 +11,14 @@ export interface Plot {
 	readonly isBars: boolean;
 	readonly x: readonly number[];
 	/** Null where a series has nothing there. */
-	readonly series: readonly { readonly name: string; readonly y: readonly (number | null)[] }[];
+	readonly series: readonly PlotSeries[];
+}
+
+export interface PlotSeries {
+	readonly name: string;
+	readonly y: readonly (number | null)[];
+	/** Least and most of the rounds, drawn as a line through each point; null: it would only hide the others. */
+	readonly range: readonly (readonly [number, number] | null)[] | null;
 }
 
 /** Latency distributions of the fixed rates, throughput of the saturated ones, processor time and memory against instances. */
@@ -24,9 +32,8 @@ export function plots(report: SideBySide): Plot[] {
 	}
 	const many = report.cells.filter((cell) => cell.workload === FIXED && !cell.mode.startsWith("none"));
 	if (new Set(many.map(({ instances }) => instances)).size > 1) {
-		const memory = (cell: Cell) => (spread(cell, (s) => s.capturePssBytes)?.median ?? Number.NaN) / 1e6;
-		const cpu = (cell: Cell) =>
-			spread(cell, (s) => s.captureCpuUsPerRequest + (s.bpfUsPerRequest ?? 0))?.median ?? null;
+		const memory = (cell: Cell) => spread(cell, (s) => s.capturePssBytes / 1e6);
+		const cpu = (cell: Cell) => spread(cell, (s) => s.captureCpuUsPerRequest + (s.bpfUsPerRequest ?? 0));
 		all.push(byInstances("Memory (PSS) of all that watches", "MB", many, memory));
 		all.push(byInstances("Processor time of all that watches", "µs/request", many, cpu));
 	}
@@ -46,6 +53,7 @@ function distribution(workload: string, cells: readonly Cell[]): Plot {
 		series: cells.map((cell) => ({
 			name: cell.mode,
 			y: points.map((_, index) => spread(cell, (s) => s.curve[index]?.[1] ?? null)?.median ?? null),
+			range: null,
 		})),
 	};
 }
@@ -59,7 +67,12 @@ function throughput(workload: string, cells: readonly Cell[]): Plot {
 		isLogY: false,
 		isBars: true,
 		x: cells.map((_, index) => index),
-		series: [{ name: "requests/s", y: cells.map((cell) => spread(cell, (s) => s.requestsPerSecond)?.median ?? null) }],
+		series: [
+			seriesOf(
+				"requests/s",
+				cells.map((cell) => spread(cell, (s) => s.requestsPerSecond)),
+			),
+		],
 	};
 }
 
@@ -67,7 +80,7 @@ function byInstances(
 	title: string,
 	yLabel: string,
 	cells: readonly Cell[],
-	value: (cell: Cell) => number | null,
+	value: (cell: Cell) => Spread | null,
 ): Plot {
 	const counts = [...new Set(cells.map(({ instances }) => instances))].sort((a, b) => a - b);
 	const modes = [...new Set(cells.map(({ mode }) => mode))];
@@ -79,12 +92,20 @@ function byInstances(
 		isLogY: false,
 		isBars: false,
 		x: counts,
-		series: modes.map((name) => ({
-			name,
-			y: counts.map((count) => {
-				const cell = cells.find(({ mode, instances }) => mode === name && instances === count);
-				return cell === undefined ? null : value(cell);
-			}),
-		})),
+		series: modes.map((name) =>
+			seriesOf(
+				name,
+				counts.map((count) => {
+					const cell = cells.find(({ mode, instances }) => mode === name && instances === count);
+					return cell === undefined ? null : value(cell);
+				}),
+			),
+		),
 	};
 }
+
+const seriesOf = (name: string, values: readonly (Spread | null)[]): PlotSeries => ({
+	name,
+	y: values.map((value) => value?.median ?? null),
+	range: values.map((value) => (value === null ? null : [value.min, value.max])),
+});

@@ -4,16 +4,19 @@ import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { checkIntegrity } from "../../test/e2e/support/integrity.js";
-import { linesOf } from "../../test/e2e/support/lines.js";
 import { type Nginx, startNginx } from "../../test/e2e/support/nginx.js";
 import { accepts, freePort } from "../../test/e2e/support/port.js";
 import { startPostgresql } from "../../test/e2e/support/postgresql.js";
 import { Program, runProgram } from "../../test/e2e/support/program.js";
 import type { Scope } from "../../test/e2e/support/scope.js";
 import { type OpenLoop, runOpenLoop } from "../harness/openloop.js";
+import { counted } from "./counted.js";
+import { runH2load } from "./h2load.js";
+import { startJavaHttps } from "./java-https.js";
 import { folded, percentileOf } from "./latencies.js";
 
-export type AppProtocol = "http/1.1" | "http/2" | "postgresql" | "redis";
+/** `java https`: TLS that a JVM does by itself. */
+export type AppProtocol = "http/1.1" | "http/2" | "postgresql" | "redis" | "java https";
 
 export interface Load {
 	readonly requests: number;
@@ -46,6 +49,10 @@ export interface App {
 
 export interface AppStart {
 	readonly scope: Scope;
+	/** Of the whole run, for what is made once. */
+	readonly whole: Scope;
+	/** Where a Java agent in the application is to report; null: it gets none. */
+	readonly agentSocket: string | null;
 	readonly instances: number;
 	readonly loop: OpenLoop;
 	/** Requests a second of the fixed rates. */
@@ -78,6 +85,7 @@ export const WORKLOADS: readonly Workload[] = [
 	{ name: "PostgreSQL select, saturated", protocol: "postgresql", isFixedRate: false, start: startPgbench(false) },
 	{ name: "PostgreSQL select, fixed rate", protocol: "postgresql", isFixedRate: true, start: startPgbench(true) },
 	{ name: "Redis SET 100 B, saturated", protocol: "redis", isFixedRate: false, start: startRedis },
+	{ name: "Java HTTPS 200 B, saturated", protocol: "java https", isFixedRate: false, start: startJavaHttps },
 ];
 
 /** Bytes a second at a fixed rate are about the same whatever the size. */
@@ -127,29 +135,13 @@ async function startHttp2({ scope, instances, delayMs }: AppStart): Promise<App>
 	if (instances !== 1) throw new Error("HTTP/2 is shown with one instance");
 	const nginx = await startNginx(scope, { http2: true, delayMs });
 	const folder = await scope.folder();
-	let answered = 0;
 	return {
 		ports: [nginx.port],
 		async load([port], seconds) {
-			const log = join(folder, `h2load-${answered}`);
-			const { stdout } = await runProgram(
-				"h2load",
-				[...["-t1", "-c8", "-m8", "-D", String(seconds)], ...["--log-file", log, `http://127.0.0.1:${port}/small`]],
-				seconds * 1000 + 30_000,
-			);
-			const [, succeeded, failed] = /requests: \d+ total, .*?(\d+) succeeded, (\d+) failed/.exec(stdout) ?? [];
-			if (succeeded === undefined) throw new Error(`unreadable h2load: ${stdout}`);
-			const latencies: number[] = [];
-			for await (const line of linesOf(log)) {
-				const us = Number(line.toString("latin1").split("\t")[2]);
-				if (Number.isFinite(us)) latencies.push(us);
-			}
-			answered += Number(succeeded);
-			const requests = Number(succeeded);
-			return { requests, requestsPerSecond: requests / seconds, failed: Number(failed), ...folded(latencies) };
+			return runH2load(folder, seconds, ["-c8", "-m8", `http://127.0.0.1:${port}/small`]);
 		},
 		async seen(files) {
-			answered = await nginx.requests();
+			const answered = await nginx.requests();
 			await nginx.stop();
 			return counted(files, answered, (line) => line.includes('"http.response.status_code":200'));
 		},
@@ -247,12 +239,6 @@ async function startRedis({ scope, instances }: AppStart): Promise<App> {
 		seen: (files) =>
 			counted(files, answered, (line) => line.includes('"operation":"SET') && line.includes('"outcome":"ok"')),
 	};
-}
-
-async function counted(files: readonly string[], answered: number, isOne: (line: string) => boolean): Promise<Seen> {
-	let captured = 0;
-	for (const file of files) for await (const line of linesOf(file)) if (isOne(line.toString("latin1"))) captured++;
-	return { answered, captured: Math.min(captured, answered), intact: null, examples: [] };
 }
 
 async function joined(files: readonly string[], into: string): Promise<string> {

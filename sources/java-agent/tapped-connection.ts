@@ -1,5 +1,13 @@
 import { isIP } from "node:net";
-import type { Attributes, CaptureEvent, Direction, Endpoint, GapCause, ProcessIdentity } from "../../core/index.js";
+import {
+	type Attributes,
+	type CaptureEvent,
+	type Direction,
+	type Endpoint,
+	type GapCause,
+	type ProcessIdentity,
+	tlsVersionOf,
+} from "../../core/index.js";
 import type { BridgeCounters } from "./counters.js";
 import type { OpenParams, Row } from "./protocol.js";
 
@@ -7,7 +15,6 @@ import type { OpenParams, Row } from "./protocol.js";
 const MAX_UNBOUND_BYTES = 1_048_576;
 const NO_ATTRIBUTES = {};
 const FOREVER = Number.MAX_SAFE_INTEGER;
-const NAMES = { "TLSv1.3": "1.3", "TLSv1.2": "1.2", "TLSv1.1": "1.1", TLSv1: "1.0" } as const;
 
 export interface JvmFacts {
 	readonly process: ProcessIdentity | null;
@@ -242,7 +249,7 @@ function tlsAttributes({ tls }: OpenParams, fd: number | undefined): Record<stri
 	if (tls.provider !== undefined) attributes["java.tls.provider"] = tls.provider;
 	if (tls.version !== undefined) {
 		attributes["tls.protocol.name"] = "tls";
-		attributes["tls.protocol.version"] = NAMES[tls.version as keyof typeof NAMES] ?? tls.version;
+		attributes["tls.protocol.version"] = tlsVersionOf(tls.version);
 	}
 	if (tls.cipher !== undefined) attributes["tls.cipher"] = tls.cipher;
 	if (tls.alpn) attributes["tls.next_protocol"] = tls.alpn;

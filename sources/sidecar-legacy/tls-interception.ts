@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { isIP, type Socket } from "node:net";
 import { connect, createSecureContext, type SecureContext, type TLSSocket, TLSSocket as Tls } from "node:tls";
-import type { Attributes, TlsFacts } from "../../core/index.js";
+import { type Attributes, type TlsFacts, tlsVersionOf } from "../../core/index.js";
 import { Authority } from "./authority.js";
 import type { ClientHello } from "./client-hello.js";
 import type { Hop } from "./hop.js";
@@ -121,7 +121,7 @@ const nameOf = (host: string, serverName: string | null): string | null =>
 /** Both legs end in the OpenSSL of this process. */
 const factsOf = (socket: TLSSocket, serverName: string | null): TlsFacts => ({
 	library: "openssl",
-	version: socket.getProtocol(),
+	version: tlsVersionOf(socket.getProtocol() ?? "") || null,
 	cipher: socket.getCipher()?.standardName ?? null,
 	serverName,
 	alpn: socket.alpnProtocol || null,

@@ -27,6 +27,19 @@ live("eBPF against the sidecar, HTTP/1.1, HTTP/2, PostgreSQL and Redis: every ex
 	}),
 );
 
+live("the same over TLS: what the relays open, against probes in the servers' libraries", (t) =>
+	withScope(async (scope) => {
+		const servers = await startMixedServers(scope, { tls: true });
+		const { code, report, stdout, stderr } = await compareLive(scope, servers, { each: EACH });
+		t.log(stdout);
+		t.is(report.parity, 100, `${JSON.stringify(report.pairs)}${stdout}${stderr}`);
+		t.is(code, 0);
+		t.true(report.pairs[0]!.matched >= EACH * 4);
+		for (const protocol of ["http/1.1 tls", "http/2 tls", "postgresql tls", "redis tls"])
+			for (const { protocols } of report.sources) t.true((protocols[protocol] ?? 0) >= EACH, protocol);
+	}),
+);
+
 live("records that eBPF throws away on purpose: below the wanted parity, each miss and each gap with its cause", (t) =>
 	withScope(async (scope) => {
 		const servers = await startMixedServers(scope);

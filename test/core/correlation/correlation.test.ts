@@ -196,7 +196,7 @@ test("processes and TLS that only one of them knows are in the record", (t) => {
 		unit: null,
 		uid: null,
 	};
-	const tls = { library: "openssl", version: "TLSv1.3", cipher: null, serverName: "a.test", alpn: null };
+	const tls = { library: "openssl", version: "1.3", cipher: null, serverName: "a.test", alpn: null };
 	const h = new Two().ebpf().sidecar();
 	h.by("proxy", () => h.feed({ kind: "identify", conn: 1, client: process, server: null, tls }));
 	h.exchange("test").exchange("proxy");

@@ -10,6 +10,9 @@ export interface NamespacePair {
 	readonly ipv6: string;
 }
 
+/** Where the addresses of a pair are from. */
+export const CLIENT_NETWORKS = ["192.0.2.0/24", "2001:db8::/64"] as const;
+
 let count = 0;
 const ip = (...args: readonly string[]) => runProgram("ip", args, 10_000);
 

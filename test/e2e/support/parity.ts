@@ -22,9 +22,11 @@ export interface ParityOptions {
 	readonly args?: readonly string[];
 }
 
-/** A relay before each server, and eBPF at the servers. */
+/** A relay before each server, and eBPF at the servers; of TLS the relays open it, and eBPF probes the servers' libraries. */
 export async function compareLive(scope: Scope, servers: MixedServers, options: ParityOptions): Promise<ParityRun> {
 	const folder = await scope.folder();
+	const { isTls } = servers;
+	const tls = { mode: "intercept", ca_folder: join(folder, "ca"), upstream_verify: false };
 	const relays = {} as Record<Spoken, number>;
 	for (const protocol of PROTOCOLS) relays[protocol] = await freePort();
 	const relay = (protocol: Spoken) => ({
@@ -33,6 +35,7 @@ export async function compareLive(scope: Scope, servers: MixedServers, options: 
 		upstream: `127.0.0.1:${servers.ports[protocol]}`,
 		legs: "upstream",
 		tee_bytes: 1 << 26,
+		...(isTls ? { tls } : {}),
 	});
 	const config = {
 		version: 1,
@@ -42,6 +45,7 @@ export async function compareLive(scope: Scope, servers: MixedServers, options: 
 				targets: [{ ports: Object.values(servers.ports) }],
 				vantage: "server",
 				ring_bytes: 1 << 26,
+				...(isTls ? { tls: "auto" } : {}),
 				...options.ebpf,
 			},
 			...Object.fromEntries(PROTOCOLS.map((protocol) => [protocol, relay(protocol)])),

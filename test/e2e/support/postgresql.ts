@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { chmod, chown, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { missing } from "./needs.js";
+import { CLIENT_NETWORKS } from "./netns.js";
 import { accepts, freePort } from "./port.js";
 import { Program, runProgram } from "./program.js";
 import type { Scope } from "./scope.js";
@@ -43,11 +44,18 @@ host all by_md5 127.0.0.1/32 md5
 host all by_scram 127.0.0.1/32 scram-sha-256
 `;
 
-/**
- * A cluster of its own on a free port, with statistics of statements; it needs no password of `postgres`. With `hasTls` it
- * takes TLS from who asks for it, with a certificate that nobody knows.
- */
-export async function startPostgresql(scope: Scope, { hasTls = false } = {}): Promise<Cluster> {
+export interface PostgresqlOptions {
+	/** It takes TLS from who asks for it, with a certificate that nobody knows. */
+	readonly hasTls?: boolean;
+	/** In a namespace of a pair, where it listens on all addresses; `run` and `start` are not there. */
+	readonly netns?: string | null;
+}
+
+/** A cluster of its own on a free port, with statistics of statements; it needs no password of `postgres`. */
+export async function startPostgresql(
+	scope: Scope,
+	{ hasTls = false, netns = null }: PostgresqlOptions = {},
+): Promise<Cluster> {
 	const bin = postgresqlFolder();
 	if (bin === null) throw new Error("PostgreSQL is not installed");
 	const folder = await scope.folder();
@@ -63,7 +71,8 @@ export async function startPostgresql(scope: Scope, { hasTls = false } = {}): Pr
 		[...as, join(bin, "initdb"), "-D", data, "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8"],
 		60_000,
 	);
-	await writeFile(join(data, "pg_hba.conf"), ACCESS);
+	const others = netns === null ? [] : CLIENT_NETWORKS.map((network) => `host all postgres ${network} trust\n`);
+	await writeFile(join(data, "pg_hba.conf"), ACCESS + others.join(""));
 	if (hasTls) {
 		const [key, certificate] = [join(data, "server.key"), join(data, "server.crt")];
 		const request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"];
@@ -75,7 +84,7 @@ export async function startPostgresql(scope: Scope, { hasTls = false } = {}): Pr
 	const settings = {
 		ssl: hasTls ? "on" : "off",
 		port: String(port),
-		listen_addresses: "127.0.0.1",
+		listen_addresses: netns === null ? "127.0.0.1" : "*",
 		unix_socket_directories: folder,
 		fsync: "off",
 		shared_preload_libraries: "pg_stat_statements",
@@ -83,9 +92,10 @@ export async function startPostgresql(scope: Scope, { hasTls = false } = {}): Pr
 		max_prepared_transactions: "2",
 	};
 	const args = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
-	const server = new Program("setpriv", [...as, join(bin, "postgres"), "-D", data, ...args], { cwd: folder });
+	const line = [...as, join(bin, "postgres"), "-D", data, ...args];
+	const server = new Program("setpriv", line, { cwd: folder, netns });
 	scope.defer(() => server.stop("SIGINT", 20_000));
-	await server.until(() => accepts(port), 30_000);
+	if (netns === null) await server.until(() => accepts(port), 30_000);
 	const env = { PGHOST: "127.0.0.1", PGPORT: String(port), PGUSER: "postgres", PGDATABASE: "postgres" };
 	const cluster: Cluster = {
 		port,

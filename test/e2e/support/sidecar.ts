@@ -21,7 +21,7 @@ export interface Sidecar {
 
 export interface Setting {
 	readonly source: Readonly<Record<string, unknown>>;
-	readonly netns?: string;
+	readonly netns?: string | null;
 	readonly capture?: Readonly<Record<string, unknown>>;
 	/** More sources beside it. */
 	readonly sources?: Readonly<Record<string, unknown>>;
