@@ -14,7 +14,6 @@ import org.apache.tomcat.util.net.SSLHostConfigCertificate;
 /** java TomcatServer KEYSTORE COUNT: Tomcat's NIO connector and java.net.http, HTTP/1.1 and HTTP/2, in one JVM. */
 public final class TomcatServer {
 	public static void main(String[] arguments) throws Exception {
-
 		Tomcat tomcat = new Tomcat();
 		File base = Files.createTempDirectory("tomcat").toFile();
 		tomcat.setBaseDir(base.getPath());
@@ -31,7 +30,11 @@ public final class TomcatServer {
 		certificate.setCertificateKeystoreType("PKCS12");
 		host.addCertificate(certificate);
 		connector.addSslHostConfig(host);
-		connector.addUpgradeProtocol(new Http2Protocol());
+		Http2Protocol http2 = new Http2Protocol();
+		// a body of one byte in a frame of its own is an attack to Tomcat: GOAWAY with ENHANCE_YOUR_CALM
+		http2.setOverheadDataThreshold(0);
+		http2.setOverheadWindowUpdateThreshold(0);
+		connector.addUpgradeProtocol(http2);
 		tomcat.setConnector(connector);
 		Context context = tomcat.addContext("", base.getPath());
 		Tomcat.addServlet(context, "echo", new Echo());

@@ -62,7 +62,7 @@ export class JavaPrograms {
 		const jdk = findJdks()[0]!;
 		const programs = new JavaPrograms(folder, classpath);
 		await mkdir(join(folder, "classes"));
-		const sources = files.map((file) => join(SOURCES, file));
+		const sources = ["Run.java", ...files].map((file) => join(SOURCES, file));
 		await runProgram(
 			join(jdk.home, "bin/javac"),
 			["-nowarn", "-cp", classpath.join(":"), "-d", join(folder, "classes"), ...sources],
@@ -93,6 +93,7 @@ export class JavaPrograms {
 			...agent,
 			"-cp",
 			[join(this.folder, "classes"), ...this.#classpath].join(":"),
+			"Run",
 			...args,
 		]);
 	}
@@ -168,7 +169,8 @@ export async function startJavaCapture(
 	const polytap = await startPolytap(scope, {
 		config: {
 			sources: { jvm: { type: "java-agent", listen: path, ...options.jvm }, ...options.sources },
-			capture: { max_body_bytes: 8_388_608 },
+			// both ends are in JVMs that have just started: one may tell seconds after the other
+			capture: { max_body_bytes: 8_388_608, merge_window_ms: 2_000 },
 			sinks: { file: { type: "jsonl", path: records } },
 		},
 	});

@@ -40,7 +40,8 @@ export async function startMysql8(scope: Scope): Promise<MariaDb> {
 		"--max-allowed-packet=64M",
 	]);
 	scope.defer(() => program.stop("SIGTERM", 20_000));
-	await program.until(() => accepts(port), 60_000);
+	// its port can be there before its socket file
+	await program.until(async () => existsSync(join(folder, "socket")) && (await accepts(port)), 60_000);
 	const root = await createConnection({ socketPath: join(folder, "socket"), user: "root", multipleStatements: true });
 	await root.query(
 		`CREATE DATABASE shop; CREATE USER app@'%' IDENTIFIED BY '${PASSWORD}'; GRANT ALL ON *.* TO app@'%' WITH GRANT OPTION; ` +
