@@ -1,6 +1,6 @@
 /**
- * What the Java agent costs an application: HTTPS over loopback with both ends in one JVM, without the agent, with it and
- * nobody to talk to, and with polytap; and the time that a JVM takes to start. Interleaved rounds, medians, ratios of one round:
+ * What the Java agent costs an application: a record that an SSLEngine wraps and another unwraps, HTTPS over loopback with both
+ * ends in one JVM, and the start of a JVM; without the agent, with it and nobody to talk to, and with polytap. Interleaved rounds, medians, ratios of one round:
  * `node dist/bench/java-agent.js [--rounds 5] [--seconds 4] [--reports FOLDER]`. Needs a JDK and the agent.
  */
 import { join } from "node:path";
@@ -18,21 +18,24 @@ const WARM_MS = 4_000;
 const OPTIONS = ["-XX:TieredStopAtLevel=4", "-Xmx512m"];
 
 const AGENTS = ["none", "nobody listens", "polytap"] as const;
+const PROGRAMS = ["Engine", "Load", "start"] as const;
 interface Kind {
 	readonly name: string;
+	readonly program: (typeof PROGRAMS)[number];
 	readonly agent: (typeof AGENTS)[number];
-	/** Null: the start of a JVM. */
-	readonly bytes: number | null;
+	readonly bytes: number;
 }
 
 interface Result {
-	readonly perSecond: number | null;
+	/** Engine: ns a record. Load: requests a second. start: ms. */
+	readonly value: number;
 	readonly p50: number | null;
 	readonly p99: number | null;
-	readonly startMs: number | null;
 	readonly dropped: number;
 	readonly hookErrors: number;
 }
+
+const WHAT = { Engine: "wrap and unwrap, ns", Load: "requests/s", start: "start of a JVM, ms" } as const;
 
 const { values } = parseArgs({
 	options: {
@@ -45,66 +48,57 @@ const why = missingJava();
 if (why !== null) throw new Error(why);
 const jdk = findJdks()[0]!;
 
-const kinds: Kind[] = [200, 16_384, null].flatMap((bytes) =>
-	AGENTS.filter((agent) => bytes !== null || agent !== "polytap").map((agent) => ({
-		name: `${bytes === null ? "start" : `${bytes} B`}, ${agent}`,
-		agent,
-		bytes,
-	})),
+const baseOf = ({ program, bytes }: Kind) => `${program} ${bytes} B, none`;
+const kinds: Kind[] = PROGRAMS.flatMap((program) =>
+	(program === "start" ? [0] : [200, 16_000]).flatMap((bytes) =>
+		AGENTS.map((agent): Kind => ({ name: `${program} ${bytes} B, ${agent}`, program, agent, bytes })),
+	),
 );
 
 const machine = describeMachine(REPOSITORY);
 await withScope(async (scope) => {
-	const programs = await JavaPrograms.compile(scope, ["../../../bench/java/Load.java"]);
+	const programs = await JavaPrograms.compile(
+		scope,
+		["Load", "Engine"].map((name) => `../../../bench/java/${name}.java`),
+	);
 
-	async function measure({ agent, bytes }: Kind): Promise<Result> {
+	async function measure({ program, agent, bytes }: Kind): Promise<Result> {
 		return withScope(async (inner) => {
 			const path = join(await inner.folder(), "java.sock");
 			const listen = agent === "none" ? null : `unix:${path}`;
-			if (bytes === null) {
-				const from = performance.now();
-				await programs.run(jdk, listen, ["Load"], OPTIONS);
-				return { perSecond: null, p50: null, p99: null, startMs: performance.now() - from, dropped: 0, hookErrors: 0 };
-			}
-			const polytap =
-				agent === "polytap"
-					? await startPolytap(inner, {
-							config: {
-								sources: { jvm: { type: "java-agent", listen: path } },
-								sinks: { none: { type: "blackhole" } },
-							},
-						})
-					: null;
+			const sources = { jvm: { type: "java-agent", listen: path } };
+			const config = { sources, sinks: { none: { type: "blackhole" } } };
+			const polytap = agent === "polytap" ? await startPolytap(inner, { config }) : null;
 			const ms = String(Number(values.seconds) * 1000);
-			const args = ["Load", programs.keyStore, String(bytes), String(WARM_MS), ms];
-			const said = /\{.*\}/.exec(await programs.run(jdk, listen, args, OPTIONS))?.[0] ?? "{}";
-			const { perSecond, p50, p99 } = JSON.parse(said);
+			const args = program === "start" ? ["Load"] : [program, programs.keyStore, String(bytes), String(WARM_MS), ms];
+			const from = performance.now();
+			const stdout = await programs.run(jdk, listen, args, OPTIONS);
+			const tookMs = performance.now() - from;
+			const said = JSON.parse(/\{.*\}/.exec(stdout)?.[0] ?? "{}");
+			if (program === "Load" && said.wrong !== 0) throw new Error(`${said.wrong} answers were wrong`);
 			const counters = (await polytap?.stop())?.totals.sources.jvm?.counters;
 			const { agent_dropped_events: dropped = 0, agent_hook_errors: hookErrors = 0 } = counters ?? {};
-			return { perSecond, p50, p99, startMs: null, dropped, hookErrors };
+			const value = program === "start" ? tookMs : program === "Load" ? said.perSecond : said.nanos;
+			return { value, p50: said.p50 ?? null, p99: said.p99 ?? null, dropped, hookErrors };
 		});
 	}
 
 	const samples = await interleave(kinds, Number(values.rounds), measure);
-	const rows = kinds.map(({ name, agent, bytes }) => {
-		const own = samples.get(name) ?? [];
-		const base = samples.get(`${bytes === null ? "start" : `${bytes} B`}, none`) ?? [];
-		const of = (pick: (result: Result) => number | null) => own.map(pick);
-		const ratio = spreadOf(
-			own.map((result, i) => {
-				const [a, b] = bytes === null ? [result.startMs, base[i]?.startMs] : [result.perSecond, base[i]?.perSecond];
-				return a === null || a === undefined || !b ? null : a / b;
-			}),
-		);
-		const main = bytes === null ? of(({ startMs }) => startMs) : of(({ perSecond }) => perSecond);
+	const rows = kinds.map((kind) => {
+		const own = samples.get(kind.name) ?? [];
+		const base = samples.get(baseOf(kind)) ?? [];
+		const of = (pick: (result: Result, round: number) => number | null, digits = 0) =>
+			showSpread(spreadOf(own.map(pick)), digits);
+		const total = (pick: (result: Result) => number) => String(own.reduce((sum, result) => sum + pick(result), 0));
 		return [
-			bytes === null ? "start of a JVM, ms" : `${bytes} B, requests/s`,
-			agent,
-			showSpread(spreadOf(main)),
-			showSpread(ratio, 2),
-			showSpread(spreadOf(of(({ p50 }) => p50))),
-			showSpread(spreadOf(of(({ p99 }) => p99))),
-			String(own.reduce((sum, { dropped }) => sum + dropped, 0)),
+			kind.program === "start" ? WHAT.start : `${kind.bytes} B, ${WHAT[kind.program]}`,
+			kind.agent,
+			of(({ value }) => value),
+			of(({ value }, i) => value / (base[i]?.value ?? Number.NaN), 2),
+			kind.program === "Load" ? of(({ p50 }) => p50) : "–",
+			kind.program === "Load" ? of(({ p99 }) => p99) : "–",
+			total(({ dropped }) => dropped),
+			total(({ hookErrors }) => hookErrors),
 		];
 	});
 	const report = {
@@ -113,15 +107,15 @@ await withScope(async (scope) => {
 		machine,
 		command: `node dist/bench/java-agent.js --rounds ${values.rounds} --seconds ${values.seconds}`,
 		method: [
-			`JDK ${jdk.version}; HttpsServer and java.net.http in one JVM, one request after the other over one connection, so every exchange is captured at both ends: twice the work of a service that is one end.`,
+			`JDK ${jdk.version}. Requests: HttpsServer and java.net.http in one JVM, one request after the other over one connection, so every exchange is captured at both ends: twice the work of a service that is one end. Records: two SSLEngines in memory, one record after the other, no socket; with polytap more is made than anybody could read, so what does not fit into the queue is dropped. Start: a main that returns at once, the time that its process takes.`,
 			`${WARM_MS / 1000} s of warming up, then the seconds that are measured; each kind once a round, each round beginning with another one.`,
-			"Verification of the JDK's own classes is switched on in all kinds; polytap parses everything and writes to the sink that counts.",
+			"Verification of the JDK's own classes is switched on in all kinds; polytap runs on the same two processors, parses everything and writes to the sink that counts.",
 			"The ratio is that of the same round to the kind without agent; each cell is the median of the rounds, least and most in brackets.",
 		],
 		tables: [
 			{
-				title: "HTTPS over loopback, and start-up",
-				head: ["what", "agent", "", "ratio", "p50 µs", "p99 µs", "events dropped"],
+				title: "HTTPS over loopback, records in memory, and start-up",
+				head: ["what", "agent", "", "ratio", "p50 µs", "p99 µs", "events dropped", "hook errors"],
 				rows,
 			},
 		],

@@ -54,6 +54,7 @@ libnetty-tcnative-jni /usr/lib/x86_64-linux-gnu/jni/libnetty-tcnative.so /usr/li
 libhikaricp-java /usr/share/java/HikariCP.jar
 libpostgresql-jdbc-java /usr/share/java/postgresql.jar
 libmariadb-java /usr/share/java/mariadb-java-client.jar
+libbctls-java /usr/share/java/bctls.jar
 libslf4j-java /usr/share/java/slf4j-nop.jar
 openssl openssl
 unzip unzip

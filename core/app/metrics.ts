@@ -61,6 +61,17 @@ export function isLevel(counter: string): boolean {
 	return LEVEL.test(counter);
 }
 
+/** What a part counts for each of several things is named as Prometheus writes it: `jvm_hook_errors{pid="71"}`. */
+export function splitLabels(key: string): { readonly counter: string; readonly labels: Labels } {
+	const brace = key.indexOf("{");
+	if (brace < 0) return { counter: key, labels: {} };
+	const pairs = [...key.slice(brace).matchAll(/([a-z_]+)="([^"]*)"/g)];
+	return {
+		counter: key.slice(0, brace),
+		labels: Object.fromEntries(pairs.map(([, name = "", value = ""]) => [name, value])),
+	};
+}
+
 export function renderMetrics(totals: Totals, health: Health, version: string): Promise<string> {
 	const sheet = new Sheet();
 	const { bytes, engine, sources, sinks, parsers, worker, reloads, problems } = totals;
@@ -109,10 +120,12 @@ class Sheet {
 	}
 
 	group(prefix: string, counters: Counters, labels: Labels): void {
-		for (const [counter, value] of Object.entries(counters)) {
+		for (const [key, value] of Object.entries(counters)) {
+			const { counter, labels: own } = splitLabels(key);
 			const type = isLevel(counter) ? "gauge" : "counter";
 			const help = `The counter ${counter} of the totals.`;
-			this.put(metricName(prefix, counter), type, help, Object.keys(labels), value, labels);
+			const all = { ...labels, ...own };
+			this.put(metricName(prefix, counter), type, help, Object.keys(all), value, all);
 		}
 	}
 

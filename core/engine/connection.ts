@@ -402,7 +402,11 @@ export class Connection implements ConversationOwner {
 		const held = this.#held;
 		if (held === null || held.dueUs === 0) return;
 		this.#carrier?.join(this, () => this.#engine.carrierOf(this.ends));
-		for (const exchange of held.take(this.#engine.nowUs, all, this.#carrier)) this.#engine.emit(exchange);
+		for (const exchange of held.take(this.#engine.nowUs, all, this.#carrier)) {
+			// what was said while it waited
+			this.#annotations?.applyTo(exchange);
+			this.#engine.emit(exchange);
+		}
 	}
 
 	#learnRoles(client: Endpoint): void {

@@ -13,6 +13,8 @@ import { Session } from "./session.js";
 const LOOK_EVERY_MS = 1_000;
 /** Sockets of agents that have not said who they are. */
 const MAX_STRANGERS = 64;
+/** JVMs that have counters of their own; all are in the sums. */
+const MAX_JVMS_TOLD = 64;
 /** Of its agent's own counters, those that are summed over all JVMs. */
 const AGENT_COUNTERS = ["hook_errors", "dropped_events", "dropped_bytes", "hook_calls"] as const;
 
@@ -119,9 +121,9 @@ export class Bridge {
 		return Date.now() * 1000;
 	}
 
-	capture(): { semantics: boolean; plain: boolean } {
-		const { semantics, plain } = this.options;
-		return { semantics, plain };
+	capture(): { semantics: boolean; plain: boolean; values: boolean } {
+		const { semantics, plain, values } = this.options;
+		return { semantics, plain, values };
 	}
 
 	/** The JVM of a session that said who it is, or why it is refused. */
@@ -174,6 +176,8 @@ export class Bridge {
 		flat.connections_open = connections;
 		flat.bytes_held = this.outbox.heldBytes;
 		for (const name of AGENT_COUNTERS) flat[`agent_${name}`] = agents.get(name) ?? 0;
+		let told = 0;
+		for (const jvm of this.#jvms.values()) if (jvm.awaySinceMs === null && told++ < MAX_JVMS_TOLD) jvm.count(flat);
 		return flat;
 	}
 

@@ -31,6 +31,19 @@ export class Jvm {
 		return this.#connections.size;
 	}
 
+	/** Adds what is known of this JVM alone. */
+	count(flat: Record<string, number>): void {
+		const name = (this.facts.process?.name ?? "").replace(/[^\w.:-]/g, "_");
+		const labels = `{pid="${this.pid}",process="${name}"}`;
+		const { hook_errors = 0, hook_calls = 0, dropped_events = 0, dropped_bytes = 0, queue_bytes = 0 } = this.stats;
+		flat[`jvm_hook_errors${labels}`] = hook_errors;
+		flat[`jvm_hook_calls${labels}`] = hook_calls;
+		flat[`jvm_dropped_events${labels}`] = dropped_events;
+		flat[`jvm_dropped_bytes${labels}`] = dropped_bytes;
+		flat[`jvm_queue_bytes_held${labels}`] = queue_bytes;
+		flat[`jvm_connections_open${labels}`] = this.#connections.size;
+	}
+
 	connection(c: number): TappedConnection | null {
 		return this.#connections.get(c) ?? null;
 	}

@@ -47,6 +47,10 @@ export const javaOptions = z
 			.boolean()
 			.default(true)
 			.describe("Agents also send what only the JVM knows: threads, pools, retries, SQL."),
+		values: z
+			.boolean()
+			.default(false)
+			.describe("With `semantics`: also the values that are bound to statements, as the driver prints them."),
 		credit_bytes: z
 			.int()
 			.min(1 << 18)

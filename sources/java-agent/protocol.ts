@@ -95,8 +95,10 @@ export const initializeResult = z.object({
 	maxRows: count.describe("rows of one message"),
 	creditBytes: count.describe("what may be sent at once: payload, and 64 for each row"),
 	capture: z
-		.object({ semantics: z.boolean(), plain: z.boolean() })
-		.describe("wanted beside plaintext of TLS: what only the runtime knows; connections without TLS"),
+		.object({ semantics: z.boolean(), plain: z.boolean(), values: z.boolean() })
+		.describe(
+			"wanted beside plaintext of TLS: what only the runtime knows; connections without TLS; values bound to statements",
+		),
 });
 
 export const openParams = z.object({
@@ -184,7 +186,7 @@ export const semanticParams = z.object({
 	kind: z
 		.string()
 		.regex(/^[a-z][a-z0-9_.-]{0,63}$/)
-		.describe("`pool.checkout`, `pool.return`, `pool.evict`, `jdbc.execute`, `http.attempt`, …"),
+		.describe("`pool.checkout`, `jdbc.execute`, `jdbc.result`, `http.attempt`, …"),
 	at: time,
 	ctx: count.optional().describe("rows with this context get the attributes"),
 	c: conn.optional().describe("what is sent next on this connection gets the attributes"),

@@ -2,6 +2,7 @@
 import { copyFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
+import { jvmStatus } from "../../sources/java-agent/attach/status.js";
 import { findJdks, JavaPrograms, missingJava, polytapProgram, RUN_MS, startJavaCapture } from "./support/java.js";
 import { pause } from "./support/program.js";
 import { withScope } from "./support/scope.js";
@@ -28,13 +29,17 @@ for (const jdk of findJdks())
 					return { ...(await command.exited), stderr: command.stderr, stdout: command.stdout };
 				};
 				const willing = await start(15_000);
+				t.like(jvmStatus(willing.pid), { hasAgent: false, refusal: null });
 				const first = await attach(willing.pid);
 				t.is(first.code, 0, first.stderr);
 				t.regex((await attach(willing.pid)).stdout, /loaded/);
+				t.like(jvmStatus(willing.pid), { hasAgent: true, refusal: null, hint: null });
+				t.is(jvmStatus(process.pid), null, "no JVM");
 				const [reserved, closed] = [await start(4_000, "-Xrs"), await start(4_000, "-XX:+DisableAttachMechanism")];
 				const xrs = await attach(reserved.pid);
 				t.is(xrs.code, 3);
 				t.regex(xrs.stderr, /JAVA_ATTACH_REFUSED.*-Xrs/);
+				t.regex(String(jvmStatus(reserved.pid)?.refusal), /-Xrs/);
 				t.regex((await attach(closed.pid)).stderr, /JAVA_ATTACH_REFUSED.*DisableAttachMechanism/);
 				for (const each of [willing, reserved, closed]) {
 					t.is((await each.exited).code, 0, each.stderr);

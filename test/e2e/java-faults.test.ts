@@ -20,6 +20,11 @@ interface Message {
 	readonly result?: unknown;
 }
 
+/** Of what agents say. */
+const MAX_KEPT = 20_000;
+/** For a proof run: how long the heap is watched. */
+const HEAP_SECONDS = Number(process.env.POLYTAP_JAVA_HEAP_SECONDS ?? 16);
+
 /** In polytap's place: answers as a test wants, and keeps what agents say. */
 class Stand {
 	readonly messages: Message[] = [];
@@ -30,14 +35,23 @@ class Stand {
 		this.listen = `unix:${path}`;
 	}
 
+	/** While false, what agents say stays in their sockets. */
+	reads = true;
+
+	/** Everybody must connect again. */
+	drop(): void {
+		for (const socket of this.sockets.splice(0)) socket.destroy();
+	}
+
 	static async start(scope: Scope, answer: object, reads = true): Promise<Stand> {
 		const folder = await mkdtemp(join(tmpdir(), "polytap-stand-"));
 		scope.defer(() => rm(folder, { recursive: true, force: true }));
 		const stand = new Stand(join(folder, "java.sock"));
-		const server = createServer((socket) => stand.#accept(socket, answer, reads));
+		stand.reads = reads;
+		const server = createServer((socket) => stand.#accept(socket, answer));
 		await new Promise<void>((resolve) => server.listen(join(folder, "java.sock"), resolve));
 		scope.defer(() => {
-			for (const socket of stand.sockets) socket.destroy();
+			stand.drop();
 			server.close();
 		});
 		return stand;
@@ -51,7 +65,7 @@ class Stand {
 		this.sockets.at(-1)?.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
 	}
 
-	#accept(socket: Socket, answer: object, reads: boolean): void {
+	#accept(socket: Socket, answer: object): void {
 		this.sockets.push(socket);
 		socket.on("error", () => undefined);
 		let rest = "";
@@ -64,9 +78,10 @@ class Stand {
 				if (at < 0) continue;
 				const message: Message = JSON.parse(line.slice(at));
 				this.messages.push(message);
+				if (this.messages.length > MAX_KEPT) this.messages.splice(0, MAX_KEPT >> 1);
 				if (message.method === "initialize") this.send({ id: message.id, ...answer });
 			}
-			if (!reads) socket.pause();
+			if (!this.reads) socket.pause();
 		});
 	}
 }
@@ -167,4 +182,31 @@ live("stopped and started again by polytap: hooks are inert in between, connecti
 		const last = stand.messages.findLast(({ method }) => method === "stats")?.params?.counters as object;
 		t.like(last, { hook_errors: 0 });
 	}),
+);
+
+live(
+	`heap of a JVM under load for ${HEAP_SECONDS} s, polytap reading, not reading and away by turns: it does not grow`,
+	(t) =>
+		withScope(async (scope) => {
+			t.timeout(HEAP_SECONDS * 1000 + RUN_MS);
+			const stand = await Stand.start(scope, { result: WELCOME });
+			const programs = await JavaPrograms.compile(scope, ["Https.java", "Heap.java"]);
+			const ms = String(HEAP_SECONDS * 1000);
+			const program = programs.start(jdk!, stand.listen, ["Heap", programs.keyStore, ms], ["-Xmx256m"]);
+			scope.defer(() => program.stop("SIGKILL"));
+			const trouble = setInterval(() => {
+				stand.reads = !stand.reads;
+				stand.drop();
+			}, HEAP_SECONDS * 50);
+			t.true((await goodOf(program).finally(() => clearInterval(trouble))) > 20);
+			const heaps = [...program.stdout.matchAll(/heap (\d+)/g)].map(([, bytes]) => Number(bytes) / 1_048_576);
+			t.is(heaps.length, 16);
+			// the first ones still load classes; the queue may hold its 8 MiB at any look
+			const early = Math.max(...heaps.slice(2, 8));
+			const late = Math.max(...heaps.slice(8));
+			t.log(`heap after collections, MiB: ${heaps.map((mib) => mib.toFixed(1)).join(" ")}`);
+			t.true(late < early + 12, `${early} MiB at first, ${late} MiB later`);
+			const last = stand.messages.findLast(({ method }) => method === "stats")?.params?.counters as object;
+			t.like(last, { hook_errors: 0 });
+		}),
 );

@@ -1,14 +1,33 @@
 /** One connection, seen encrypted by the kernel and as plaintext by the agent: one record for each exchange, seen by both. */
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { Agent, request } from "node:https";
+import { join } from "node:path";
 import test from "ava";
+import { stringify } from "yaml";
 import type { Exchange } from "../../core/index.js";
-import { bodySha256, findJdks, JavaPrograms, missingJava, saidBy, startJavaCapture } from "./support/java.js";
+import {
+	bodySha256,
+	findJdks,
+	JavaPrograms,
+	jars,
+	missingJava,
+	polytapProgram,
+	saidBy,
+	sha256,
+	startJavaCapture,
+} from "./support/java.js";
 import { missing } from "./support/needs.js";
+import { freePort } from "./support/port.js";
+import { postgresqlFolder, startPostgresql } from "./support/postgresql.js";
+import { pause } from "./support/program.js";
 import { withScope } from "./support/scope.js";
 
 const lacking = missingJava() ?? missing("bpf");
 if (lacking !== null) console.error(`SKIPPED, eBPF and the Java agent together are not tested: ${lacking}`);
 const live = lacking === null ? test.serial : test.serial.skip;
 
+const REQUESTS = 12;
 const isWhole = ({ kind }: Exchange) => kind === "exchange";
 
 for (const jdk of findJdks().slice(-1))
@@ -51,3 +70,105 @@ for (const jdk of findJdks().slice(-1))
 			t.is(totals.bytes.seen, totals.bytes.captured);
 		}),
 	);
+
+const DATABASE = jars("HikariCP", "postgresql", "slf4j-api", "slf4j-nop");
+const noDatabase =
+	lacking ??
+	(postgresqlFolder() === null ? "PostgreSQL is not installed" : missing("openssl", "setpriv")) ??
+	DATABASE.filter((path) => !existsSync(path)).map((path) => `there is no ${path}`)[0] ??
+	null;
+if (noDatabase !== null)
+	console.error(`SKIPPED, a Java service with a database behind it is not tested: ${noDatabase}`);
+const withDatabase = noDatabase === null ? test.serial : test.serial.skip;
+
+withDatabase(
+	"a service over TLS with a pooled database over TLS behind it: requests and their statements, seen by both",
+	(t) =>
+		withScope(async (scope) => {
+			const jdk = findJdks().at(-1)!;
+			const cluster = await startPostgresql(scope, { hasTls: true });
+			const programs = await JavaPrograms.compile(scope, ["Https.java", "Shop.java"], DATABASE);
+			const port = await freePort();
+			const capture = await startJavaCapture(scope, {
+				sources: { node: { type: "ebpf", targets: [{ ports: [port, cluster.port] }], vantage: "server" } },
+			});
+			const url = `jdbc:postgresql://127.0.0.1:${cluster.port}/postgres?sslmode=require`;
+			const args = ["Shop", programs.keyStore, url, "postgres"];
+			const service = programs.start(jdk, capture.listen, args, [`-Dport=${port}`]);
+			scope.defer(() => service.stop("SIGKILL"));
+			await service.until(() => service.stdout.includes("port "), 60_000);
+			const agent = new Agent({ keepAlive: true, maxSockets: 2, rejectUnauthorized: false });
+			const numbers = Array.from({ length: REQUESTS }, (_, i) => i * 3);
+			const bodies = await Promise.all(numbers.map((n) => get(agent, port, `/orders/${n}`)));
+			agent.destroy();
+			await service.stop("SIGTERM");
+			const { exchanges, totals } = await capture.stop();
+			for (const [i, n] of numbers.entries()) {
+				const found = exchanges.filter(({ request }) => request?.attributes["url.path"] === `/orders/${n}`);
+				t.is(found.length, 1, `/orders/${n}`);
+				t.is(bodySha256(found[0]?.response ?? null), sha256(bodies[i]!));
+				t.deepEqual(found[0]?.observedBy.map(({ source, vantage }) => `${source} ${vantage}`).sort(), [
+					"jvm server",
+					"node server",
+				]);
+			}
+			const statements = exchanges.filter(({ annotations }) =>
+				String(annotations["db.query.text"]).startsWith("select 'order '"),
+			);
+			t.is(statements.length, REQUESTS);
+			t.deepEqual(
+				statements.map(({ annotations }) => Number(annotations["db.response.returned_rows"])).sort((a, b) => a - b),
+				numbers,
+			);
+			for (const { protocol, annotations, observedBy, connection } of statements) {
+				t.is(protocol, "postgresql");
+				t.is(annotations["java.pool.name"], "shop");
+				t.is(connection.server.port, cluster.port);
+				t.deepEqual(observedBy.map(({ source, vantage }) => `${source} ${vantage}`).sort(), [
+					"jvm client",
+					"node server",
+				]);
+			}
+			t.is(new Set(statements.map(({ annotations }) => annotations["java.pool.lease"])).size, REQUESTS);
+			t.like(totals.sources.jvm?.counters, { agent_hook_errors: 0, agent_dropped_events: 0 });
+			t.is(totals.bytes.seen, totals.bytes.captured);
+		}),
+);
+
+live("without TLS the kernel and the agent see the same: a clean report of parity", (t) =>
+	withScope(async (scope) => {
+		const folder = await scope.folder();
+		const port = await freePort();
+		const path = join(folder, "java.sock");
+		const config = join(folder, "polytap.yaml");
+		const sources = {
+			node: { type: "ebpf", targets: [{ ports: [port] }], vantage: "both" },
+			jvm: { type: "java-agent", listen: path, plain: true },
+		};
+		const capture = { max_body_bytes: 8_388_608, merge_window_ms: 2_000 };
+		await writeFile(config, stringify({ version: 1, sources, capture, sinks: { none: { type: "blackhole" } } }));
+		const compare = polytapProgram(["compare", "-c", config, "-f", "json", "--parity", "100"]);
+		scope.defer(() => compare.stop("SIGKILL"));
+		await compare.until(() => /^ready: /m.test(compare.stderr), 30_000);
+		const programs = await JavaPrograms.compile(scope, ["Https.java", "PlainHttp.java"]);
+		const options = ["-Dplain=true", `-Dport=${port}`];
+		const said = saidBy(await programs.run(findJdks()[0]!, `unix:${path}`, ["PlainHttp", "12"], options));
+		t.is(said.length, 24);
+		await pause(1_000);
+		const { code } = await compare.stop("SIGTERM", 60_000);
+		t.is(code, 0, compare.stderr + compare.stdout);
+		t.log(compare.stdout.slice(0, 600));
+	}),
+);
+
+function get(agent: Agent, port: number, path: string): Promise<Buffer> {
+	return new Promise((resolve, reject) => {
+		request({ agent, host: "127.0.0.1", port, path }, (response) => {
+			const chunks: Buffer[] = [];
+			response.on("data", (chunk: Buffer) => chunks.push(chunk));
+			response.on("end", () => resolve(Buffer.concat(chunks)));
+		})
+			.on("error", reject)
+			.end();
+	});
+}

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import test from "ava";
 import { Liveness } from "../../../core/app/liveness.js";
 import { makeLog } from "../../../core/app/log.js";
-import { METRICS, metricName } from "../../../core/app/metrics.js";
+import { METRICS, metricName, splitLabels } from "../../../core/app/metrics.js";
 import { ProblemBook } from "../../../core/app/problems.js";
 import { configSchema } from "../../../core/config/schema.js";
 
@@ -17,6 +17,14 @@ test("names by the conventions of Prometheus", (t) => {
 	t.is(metricName("polytap_engine", "connections_open"), "polytap_engine_connections_open");
 	t.is(metricName("polytap_sink", "queue_bytes_high_water"), "polytap_sink_queue_bytes_high_water");
 	t.is(metricName("polytap_source", "odd-name"), "polytap_source_odd_name_total");
+});
+
+test("a counter of one of several things has labels of its own", (t) => {
+	t.deepEqual(splitLabels('jvm_hook_errors{pid="71",process="java"}'), {
+		counter: "jvm_hook_errors",
+		labels: { pid: "71", process: "java" },
+	});
+	t.deepEqual(splitLabels("jvm_hook_errors"), { counter: "jvm_hook_errors", labels: {} });
 });
 
 test("an address that others can reach needs a word", (t) => {

@@ -35,6 +35,9 @@ public final class Https {
 	/** For a server that another program started without TLS. */
 	private static final String SCHEME = Boolean.getBoolean("plain") ? "http" : "https";
 
+	/** Of servers; 0: any. */
+	static final int PORT = Integer.getInteger("port", 0);
+
 	private static final int[] SIZES = {0, 1, 200, 16_384, 16_385, 100_000, 1_500_000};
 
 	public static void main(String[] arguments) throws Exception {
@@ -65,7 +68,7 @@ public final class Https {
 		factory.init(keys, "changeit".toCharArray());
 		SSLContext context = SSLContext.getInstance("TLS");
 		context.init(factory.getKeyManagers(), null, null);
-		HttpsServer server = HttpsServer.create(new InetSocketAddress("127.0.0.1", 0), 0);
+		HttpsServer server = HttpsServer.create(new InetSocketAddress("127.0.0.1", PORT), 0);
 		server.setHttpsConfigurator(new HttpsConfigurator(context));
 		server.setExecutor(workers());
 		server.createContext("/", new Echo());

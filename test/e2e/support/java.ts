@@ -4,6 +4,7 @@ import { existsSync, readdirSync, rmSync } from "node:fs";
 import { mkdir, mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ExecutionContext } from "ava";
 import type { Totals } from "../../../core/app/totals.js";
 import type { Exchange, ExchangeMessage } from "../../../core/index.js";
 import { CLI, type Polytap, REPOSITORY, startPolytap } from "./polytap.js";
@@ -161,7 +162,10 @@ export interface JavaCapture {
 /** polytap with the bridge, and more sources where a test wants them. */
 export async function startJavaCapture(
 	scope: Scope,
-	options: { readonly jvm?: { readonly listen?: string; readonly plain?: boolean }; readonly sources?: object } = {},
+	options: {
+		readonly jvm?: { readonly listen?: string; readonly plain?: boolean; readonly values?: boolean };
+		readonly sources?: object;
+	} = {},
 ): Promise<JavaCapture> {
 	const folder = await scope.folder();
 	const path = options.jvm?.listen ?? join(folder, "java.sock");
@@ -184,6 +188,37 @@ export async function startJavaCapture(
 			return { exchanges: lines.map((line): Exchange => JSON.parse(line)), totals };
 		},
 	};
+}
+
+/** Of Debian's Java libraries. */
+export function jars(...names: readonly string[]): string[] {
+	return names.map((name) => `/usr/share/java/${name}.jar`);
+}
+
+/** Its exchanges, where nothing was lost and no hook failed. */
+export async function stopCleanly(t: ExecutionContext, capture: JavaCapture): Promise<Exchange[]> {
+	const { exchanges, totals } = await capture.stop();
+	t.like(totals.sources.jvm?.counters, { agent_hook_errors: 0, agent_dropped_events: 0, refused_params: 0 });
+	t.true((totals.sources.jvm?.counters.agent_hook_calls ?? 0) > 0);
+	t.is(totals.bytes.seen, totals.bytes.captured);
+	t.deepEqual(totals.problems, []);
+	return exchanges;
+}
+
+/**
+ * Both ends of a connection saw its exchanges. The first one may be complete before anything is heard of the client's end:
+ * whether an exchange waits depends on what was seen before.
+ */
+export function checkBothEnds(t: ExecutionContext, exchanges: readonly Exchange[]): void {
+	const begun = new Set<string>();
+	const inOrder = [...exchanges].sort((a, b) => a.startedAt.localeCompare(b.startedAt));
+	for (const { connection, observedBy, request } of inOrder) {
+		const seen = observedBy.map(({ vantage }) => vantage).sort();
+		const path = String(request?.attributes["url.path"]);
+		if (begun.has(connection.id) || seen.length === 2) t.deepEqual(seen, ["client", "server"], path);
+		else t.is(seen.length, 1, path);
+		begun.add(connection.id);
+	}
 }
 
 /** The command line, for what is not `run`. */

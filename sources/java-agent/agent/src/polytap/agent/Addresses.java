@@ -88,12 +88,12 @@ final class Addresses {
 		}
 	}
 
-	private static Field field(String className, String name) {
+	static Field field(String className, String name) {
 		Class<?> owner = Tap.find(className);
 		return owner == null ? null : field(owner, name);
 	}
 
-	private static Field field(Class<?> owner, String name) {
+	static Field field(Class<?> owner, String name) {
 		try {
 			Field field = owner.getDeclaredField(name);
 			field.setAccessible(true);

@@ -30,6 +30,8 @@ final class Conn {
 	volatile String tls;
 	/** No TLS: the bytes are those of the wire. */
 	volatile boolean isPlain;
+	/** What passes it belongs to this, where its thread has no scope; 0: to nothing. */
+	volatile long context;
 	/** Its bytes are not wanted. */
 	volatile boolean skips;
 	volatile boolean isTold;

@@ -1,5 +1,6 @@
 package polytap.agent;
 
+import java.lang.reflect.Method;
 import java.util.Map;
 import org.objectweb.asm.Label;
 import org.objectweb.asm.MethodVisitor;
@@ -12,8 +13,8 @@ import org.objectweb.asm.commons.LocalVariablesSorter;
  * in the stack maps of what follows, which some JVMs do not verify in classes of their own and others die of.
  */
 final class HookWriter extends LocalVariablesSorter {
-	private static final String TAP = "polytap/agent/Tap";
 	private static final Type OBJECT = Type.getType(Object.class);
+	private static final Type THROWABLE = Type.getType(Throwable.class);
 
 	private final Hook hook;
 	private final String owner;
@@ -34,27 +35,32 @@ final class HookWriter extends LocalVariablesSorter {
 	@Override
 	public void visitCode() {
 		super.visitCode();
-		if (hook.kind == Hook.EXIT) saveArguments();
-		else if (hook.kind == Hook.ENTRY) callAtEntry(hook.target, Type.VOID_TYPE);
-		else if (hook.kind == Hook.TRANSFER) {
-			callAtEntry("enter" + hook.target, OBJECT);
-			entered = newLocal(OBJECT);
-			mv.visitVarInsn(Opcodes.ASTORE, entered);
+		switch (hook.kind) {
+			case Hook.EXIT:
+				saveArguments();
+				return;
+			case Hook.ENTRY:
+				loadSelf();
+				if (hook.number == null) tap(hook.target, "(Ljava/lang/Object;)V");
+				else tap(hook.target, describe(Type.VOID_TYPE, loadNumber(), loadArguments()));
+				return;
+			case Hook.TRANSFER:
+				loadSelf();
+				tap("enter" + hook.target, describe(OBJECT, loadNumber(), loadArguments()));
+				break;
+			case Hook.SCOPE:
+				loadSelf();
+				loadObject(0);
+				loadObject(1);
+				tap("enter" + hook.target, describe(OBJECT, OBJECT, OBJECT));
+				break;
+			default:
+				loadSelf();
+				tap("enter" + hook.target, describe(OBJECT, loadArguments()));
 		}
-		else if (hook.kind == Hook.SCOPE) {
-			loadThis();
-			mv.visitVarInsn(Opcodes.ALOAD, 1);
-			tap("enter" + hook.target, "(Ljava/lang/Object;Ljava/lang/Object;)Ljava/lang/Object;");
-			entered = newLocal(OBJECT);
-			mv.visitVarInsn(Opcodes.ASTORE, entered);
-			mv.visitLabel(begin);
-		} else {
-			loadThis();
-			loadArguments();
-			tap("enter" + hook.target, describe(OBJECT, OBJECT, arguments));
-			entered = newLocal(OBJECT);
-			mv.visitVarInsn(Opcodes.ASTORE, entered);
-		}
+		entered = newLocal(OBJECT);
+		mv.visitVarInsn(Opcodes.ASTORE, entered);
+		if (hook.kind == Hook.SCOPE) mv.visitLabel(begin);
 	}
 
 	@Override
@@ -63,11 +69,13 @@ final class HookWriter extends LocalVariablesSorter {
 			if (hook.kind == Hook.AROUND) {
 				mv.visitInsn(Opcodes.DUP);
 				mv.visitVarInsn(Opcodes.ALOAD, entered);
-				loadThis();
+				loadSelf();
 				tap("exit" + hook.target, "(Ljava/lang/Object;Ljava/lang/Object;Ljava/lang/Object;)V");
 			} else if (hook.kind == Hook.EXIT) callAtExit(opcode);
-			else if (hook.kind == Hook.SCOPE) endScope();
-			else if (hook.kind == Hook.TRANSFER) {
+			else if (hook.kind == Hook.SCOPE) {
+				mv.visitInsn(Opcodes.ACONST_NULL);
+				endScope();
+			} else if (hook.kind == Hook.TRANSFER) {
 				mv.visitInsn(opcode == Opcodes.LRETURN ? Opcodes.DUP2 : Opcodes.DUP);
 				if (opcode == Opcodes.IRETURN) mv.visitInsn(Opcodes.I2L);
 				mv.visitVarInsn(Opcodes.ALOAD, entered);
@@ -87,15 +95,17 @@ final class HookWriter extends LocalVariablesSorter {
 			mv.visitTryCatchBlock(begin, end, handler, null);
 			mv.visitLabel(handler);
 			mv.visitFrame(Opcodes.F_NEW, arguments.length + 2, atEntry(), 1, new Object[] {"java/lang/Throwable"});
+			mv.visitInsn(Opcodes.DUP);
 			endScope();
 			mv.visitInsn(Opcodes.ATHROW);
 		}
 		super.visitMaxs(maxStack, maxLocals);
 	}
 
+	/** What was thrown, or null, is on the stack. */
 	private void endScope() {
 		mv.visitVarInsn(Opcodes.ALOAD, entered);
-		tap("exit" + hook.target, "(Ljava/lang/Object;)V");
+		tap("exit" + hook.target, Type.getMethodDescriptor(Type.VOID_TYPE, THROWABLE, OBJECT));
 	}
 
 	/** The locals that hold throughout: this, the arguments, and what the entry gave. */
@@ -126,12 +136,10 @@ final class HookWriter extends LocalVariablesSorter {
 
 	private void saveArguments() {
 		saved = new int[hook.arguments];
-		int slot = 1;
 		for (int i = 0; i < hook.arguments; i++) {
 			saved[i] = newLocal(arguments[i]);
-			mv.visitVarInsn(arguments[i].getOpcode(Opcodes.ILOAD), slot);
+			mv.visitVarInsn(arguments[i].getOpcode(Opcodes.ILOAD), slot(i));
 			mv.visitVarInsn(arguments[i].getOpcode(Opcodes.ISTORE), saved[i]);
-			slot += arguments[i].getSize();
 		}
 	}
 
@@ -141,58 +149,85 @@ final class HookWriter extends LocalVariablesSorter {
 			mv.visitInsn(Opcodes.DUP);
 			descriptor.append('I');
 		}
-		loadThis();
-		if (!hook.field.isEmpty()) mv.visitFieldInsn(Opcodes.GETFIELD, owner, hook.field, fieldType(hook.field));
+		loadSelf();
 		descriptor.append("Ljava/lang/Object;");
 		for (int i = 0; i < saved.length; i++) {
 			mv.visitVarInsn(arguments[i].getOpcode(Opcodes.ILOAD), saved[i]);
-			descriptor.append(arguments[i].getDescriptor());
+			descriptor.append(passed(arguments[i]).getDescriptor());
 		}
 		tap(hook.target, descriptor.append(")V").toString());
 	}
 
-	private void callAtEntry(String target, Type result) {
-		loadThis();
-		if (hook.field == null) {
-			tap(target, "(Ljava/lang/Object;)V");
-			return;
-		}
-		if ("I".equals(fields.get(hook.field))) {
-			loadThis();
-			mv.visitFieldInsn(Opcodes.GETFIELD, owner, hook.field, "I");
-		} else mv.visitInsn(Opcodes.ICONST_M1);
-		loadArguments();
-		Type[] all = new Type[arguments.length + 1];
-		all[0] = Type.INT_TYPE;
-		System.arraycopy(arguments, 0, all, 1, arguments.length);
-		tap(target, describe(result, OBJECT, all));
-	}
-
-	private String fieldType(String name) {
-		String type = fields.get(name);
-		if (type == null) throw new IllegalStateException(owner + " has no field " + name);
-		return type;
-	}
-
-	private void loadThis() {
+	private void loadSelf() {
 		mv.visitVarInsn(Opcodes.ALOAD, 0);
+		if (hook.self == null) return;
+		String type = fields.get(hook.self);
+		if (type == null) throw new IllegalStateException(owner + " has no field " + hook.self);
+		mv.visitFieldInsn(Opcodes.GETFIELD, owner, hook.self, type);
 	}
 
-	private void loadArguments() {
-		int slot = 1;
-		for (Type argument : arguments) {
-			mv.visitVarInsn(argument.getOpcode(Opcodes.ILOAD), slot);
-			slot += argument.getSize();
+	private Type loadNumber() {
+		if ("I".equals(fields.get(hook.number))) {
+			mv.visitVarInsn(Opcodes.ALOAD, 0);
+			mv.visitFieldInsn(Opcodes.GETFIELD, owner, hook.number, "I");
+		} else mv.visitInsn(Opcodes.ICONST_M1);
+		return Type.INT_TYPE;
+	}
+
+	private Type[] loadArguments() {
+		Type[] types = new Type[arguments.length];
+		for (int i = 0; i < arguments.length; i++) {
+			mv.visitVarInsn(arguments[i].getOpcode(Opcodes.ILOAD), slot(i));
+			types[i] = passed(arguments[i]);
 		}
+		return types;
 	}
 
+	private void loadObject(int i) {
+		boolean isObject = i < arguments.length && arguments[i].getSort() >= Type.ARRAY;
+		if (isObject) mv.visitVarInsn(Opcodes.ALOAD, slot(i));
+		else mv.visitInsn(Opcodes.ACONST_NULL);
+	}
+
+	private int slot(int argument) {
+		int slot = 1;
+		for (int i = 0; i < argument; i++) slot += arguments[i].getSize();
+		return slot;
+	}
+
+	/** Classes of the application are not known here. */
+	private static Type passed(Type type) {
+		String descriptor = type.getDescriptor();
+		int name = descriptor.indexOf('L') + 1;
+		boolean isKnown = descriptor.startsWith("java/", name) && !descriptor.startsWith("java/sql/", name);
+		return name == 0 || isKnown ? type : OBJECT;
+	}
+
+	/** A call of what is not there would be the application's error: the class is left as it was instead. */
 	private void tap(String method, String descriptor) {
-		mv.visitMethodInsn(Opcodes.INVOKESTATIC, TAP, method, descriptor, false);
+		if (!isThere(method, descriptor)) throw new IllegalStateException("there is no " + hook.tap + "." + method + descriptor);
+		mv.visitMethodInsn(Opcodes.INVOKESTATIC, "polytap/agent/" + hook.tap, method, descriptor, false);
+	}
+
+	private boolean isThere(String method, String descriptor) {
+		Class<?> tap = Tap.find("polytap.agent." + hook.tap);
+		if (tap == null) return false;
+		for (Method each : tap.getMethods())
+			if (each.getName().equals(method) && Type.getMethodDescriptor(each).equals(descriptor)) return true;
+		return false;
+	}
+
+	/** Behind {@code this}. */
+	private static String describe(Type result, Type... rest) {
+		StringBuilder out = new StringBuilder("(").append(OBJECT.getDescriptor());
+		for (Type type : rest) out.append(type.getDescriptor());
+		return out.append(')').append(result.getDescriptor()).toString();
 	}
 
 	private static String describe(Type result, Type first, Type[] rest) {
-		StringBuilder out = new StringBuilder("(").append(first.getDescriptor());
-		for (Type type : rest) out.append(type.getDescriptor());
-		return out.append(')').append(result.getDescriptor()).toString();
+		Type[] all = new Type[rest.length + 1];
+		all[0] = first;
+		System.arraycopy(rest, 0, all, 1, rest.length);
+		return describe(result, all);
 	}
 }

@@ -31,58 +31,100 @@ final class Hooks implements ClassFileTransformer {
 	private final Map<String, String> reasons = new HashMap<String, String>();
 
 	Hooks() {
-		add("jsse.engine", "sun/security/ssl/SSLEngineImpl", engine6());
-		Hook[] openssl = {
-			engine6()[1],
-			Hook.around("wrap", "(" + BUFFERS + "II" + BUFFER + ")" + RESULT, "Wrap"),
-		};
-		add("netty.openssl", "io/netty/handler/ssl/ReferenceCountedOpenSslEngine", openssl);
-		add("conscrypt.engine", "org/conscrypt/ConscryptEngine", engine4());
-		add("bc.engine", "org/bouncycastle/jsse/provider/ProvSSLEngine", engine4());
+		add("jsse.engine", "EngineTap", "sun/security/ssl/SSLEngineImpl", engine6());
+		add(
+				"netty.openssl",
+				"EngineTap",
+				"io/netty/handler/ssl/ReferenceCountedOpenSslEngine",
+				engine6()[1],
+				Hook.around("wrap", "(" + BUFFERS + "II" + BUFFER + ")" + RESULT, "Wrap"));
+		add("conscrypt.engine", "EngineTap", "org/conscrypt/ConscryptEngine", engine4());
+		add("bc.engine", "EngineTap", "org/bouncycastle/jsse/provider/ProvSSLEngine", engine4());
 		add(
 				"nio.channel",
+				"ChannelTap",
 				"sun/nio/ch/SocketChannelImpl",
-				new Hook[] {
-					Hook.transfer("write", "(" + BUFFER + ")I", "ChannelWrite", "fdVal"),
-					Hook.transfer("write", "(" + BUFFERS + "II)J", "ChannelWrite", "fdVal"),
-					Hook.transfer("read", "(" + BUFFER + ")I", "ChannelRead", "fdVal"),
-					Hook.transfer("read", "(" + BUFFERS + "II)J", "ChannelRead", "fdVal"),
-					Hook.entry("connect", "(Ljava/net/SocketAddress;)Z", "connecting", null),
-					Hook.entry("implCloseSelectableChannel", "()V", "channelClosed", null),
-					Hook.entry("kill", "()V", "channelClosed", null),
-				});
+				Hook.transfer("write", "(" + BUFFER + ")I", "Write", "fdVal"),
+				Hook.transfer("write", "(" + BUFFERS + "II)J", "Write", "fdVal"),
+				Hook.transfer("read", "(" + BUFFER + ")I", "Read", "fdVal"),
+				Hook.transfer("read", "(" + BUFFERS + "II)J", "Read", "fdVal"),
+				Hook.entry("connect", "(Ljava/net/SocketAddress;)Z", "connecting"),
+				Hook.entry("implCloseSelectableChannel", "()V", "closed"),
+				Hook.entry("kill", "()V", "closed"));
 		add(
 				"jsse.socket",
+				"SocketTap",
 				"sun/security/ssl/SSLSocketImpl$AppOutputStream",
-				new Hook[] {Hook.exit("write", "([BII)V", "socketWrite", "this$0", 3)});
+				Hook.entry("write", "([BII)V", "sslWriting").of("this$0"),
+				Hook.exit("write", "([BII)V", "sslWrite", 3).of("this$0"));
 		add(
 				"jsse.socket",
+				"SocketTap",
 				"sun/security/ssl/SSLSocketImpl$AppInputStream",
-				new Hook[] {Hook.exit("read", "([BII)I", "socketRead", "this$0", 2)});
-		add("jsse.socket", "sun/security/ssl/SSLSocketImpl", new Hook[] {Hook.entry("close", "()V", "socketClosed", null)});
+				Hook.exit("read", "([BII)I", "sslRead", 2).of("this$0"));
+		add("jsse.socket", "SocketTap", "sun/security/ssl/SSLSocketImpl", Hook.entry("close", "()V", "sslClosed"));
 		add(
 				"nio.socket",
+				"SocketTap",
 				"sun/nio/ch/NioSocketImpl",
-				new Hook[] {
-					Hook.exit("read", "([BII)I", "nioRead", "", 2),
-					Hook.exit("implWrite", "([BII)I", "nioWrite", "", 2),
-					Hook.entry("connect", "(Ljava/net/SocketAddress;I)V", "connecting", null),
-					Hook.entry("close", "()V", "nioClosed", null),
-				});
+				Hook.exit("read", "([BII)I", "read", 2),
+				Hook.entry("implWrite", "([BII)I", "writing", ""),
+				Hook.exit("implWrite", "([BII)I", "wrote", 2),
+				Hook.entry("connect", "(Ljava/net/SocketAddress;I)V", "connecting"),
+				Hook.entry("close", "()V", "closed"));
 		addDatabases();
+		addHttpClients();
 	}
 
 	/** Drivers and pools of applications. */
 	private void addDatabases() {
 		String query = "Lorg/postgresql/core/Query;";
-		Hook[] postgresql = {
-			Hook.scope("execute", "(" + query + "*", "Jdbc"), Hook.scope("execute", "([" + query + "*", "Jdbc"),
-		};
-		add("jdbc.postgresql", "org/postgresql/core/v3/QueryExecutorImpl", postgresql);
-		Hook[] checkout = {Hook.around("getConnection", "(J)Ljava/sql/Connection;", "Checkout")};
-		add("pool.hikari", "com/zaxxer/hikari/pool/HikariPool", checkout);
-		Hook[] giveBack = {Hook.entry("close", "()V", "poolReturn", null)};
-		add("pool.hikari", "com/zaxxer/hikari/pool/ProxyConnection", giveBack);
+		add(
+				"jdbc.postgresql",
+				"JdbcTap",
+				"org/postgresql/core/v3/QueryExecutorImpl",
+				Hook.scope("execute", "(" + query + "*", "Execute"),
+				Hook.scope("execute", "([" + query + "*", "Execute"),
+				Hook.around("receiveCommandStatus", "()Ljava/lang/String;", "Status"),
+				Hook.around("receiveErrorResponse", "()Ljava/sql/SQLException;", "Error"));
+		String gives = ")Ljava/sql/Connection;";
+		add("pool.hikari", "PoolTap", "com/zaxxer/hikari/pool/HikariPool", Hook.around("getConnection", "(J" + gives, "Checkout"));
+		Hook close = Hook.entry("close", "()V", "returned");
+		add("pool.hikari", "PoolTap", "com/zaxxer/hikari/pool/ProxyConnection", close);
+		for (String dbcp : new String[] {"org/apache/commons/dbcp2/", "org/apache/tomcat/dbcp/dbcp2/"}) {
+			String source = dbcp + "PoolingDataSource";
+			add("pool.dbcp", "PoolTap", source, Hook.around("getConnection", "(" + gives, "Checkout"));
+			add("pool.dbcp", "PoolTap", source + "$PoolGuardConnectionWrapper", Hook.entry("close", "()V", "returned"));
+		}
+		String pooled = "Lorg/apache/tomcat/jdbc/pool/PooledConnection;";
+		add(
+				"pool.tomcat",
+				"PoolTap",
+				"org/apache/tomcat/jdbc/pool/ConnectionPool",
+				Hook.around("borrowConnection", "(ILjava/lang/String;Ljava/lang/String;)" + pooled, "Checkout"),
+				Hook.entry("returnConnection", "(" + pooled + ")V", "returned", ""));
+	}
+
+	/** Calls, their requests, and attempts at these. */
+	private void addHttpClients() {
+		String apache4 = "org/apache/http/impl/";
+		add("http.apache4", "HttpTap", apache4 + "client/InternalHttpClient", Hook.scope("doExecute", "(*", "Call"));
+		add("http.apache4", "HttpTap", apache4 + "execchain/RetryExec", Hook.scope("execute", "(*", "Request"));
+		add("http.apache4", "HttpTap", apache4 + "execchain/MainClientExec", Hook.scope("execute", "(*", "Attempt"));
+		String manager4 = apache4 + "conn/PoolingHttpClientConnectionManager";
+		add("http.apache4", "HttpTap", manager4, Hook.scope("leaseConnection", "(*", "Lease"));
+		String apache5 = "org/apache/hc/client5/http/impl/classic/";
+		add("http.apache5", "HttpTap", apache5 + "InternalHttpClient", Hook.scope("doExecute", "(*", "Call"));
+		add("http.apache5", "HttpTap", apache5 + "HttpRequestRetryExec", Hook.scope("execute", "(*", "Request"));
+		add("http.apache5", "HttpTap", apache5 + "ConnectExec", Hook.scope("execute", "(*", "Attempt"));
+		add("http.apache5", "HttpTap", apache5 + "InternalExecRuntime", Hook.scope("acquireEndpoint", "(*", "Lease"));
+		String okhttp = "okhttp3/internal/";
+		String chain = "(Lokhttp3/Interceptor$Chain;)Lokhttp3/Response;";
+		add("http.okhttp", "HttpTap", okhttp + "http/RetryAndFollowUpInterceptor", Hook.scope("intercept", chain, "Call"));
+		add("http.okhttp", "HttpTap", okhttp + "connection/ConnectInterceptor", Hook.scope("intercept", chain, "Attempt"));
+		add("http.okhttp", "HttpTap", okhttp + "http/CallServerInterceptor", Hook.entry("intercept", chain, "sending"));
+		Hook headers = Hook.entry("sendHeadersAsync", "()Ljava/util/concurrent/CompletableFuture;", "jdkHeaders");
+		add("http.jdk", "HttpTap", "jdk/internal/net/http/Http1Exchange", headers);
 	}
 
 	private static Hook[] engine6() {
@@ -97,9 +139,13 @@ final class Hooks implements ClassFileTransformer {
 		};
 	}
 
-	private void add(String id, String name, Hook[] hooks) {
+	/** {@code tap}: the class of ours that is called. */
+	private void add(String id, String tap, String name, Hook... hooks) {
 		byClass.put(name, hooks);
-		for (Hook hook : hooks) hook.id = id;
+		for (Hook hook : hooks) {
+			hook.id = id;
+			hook.tap = tap;
+		}
 		states.put(id, "waiting");
 	}
 
@@ -229,7 +275,7 @@ final class Hooks implements ClassFileTransformer {
 				if (!hook.fits(name, descriptor)) continue;
 				found[i] = true;
 				count++;
-				return new HookWriter(hook, owner, fields, access, descriptor, next);
+				next = new HookWriter(hook, owner, fields, access, descriptor, next);
 			}
 			return next;
 		}

@@ -109,8 +109,9 @@ final class Link extends Thread {
 			Thread.sleep(2);
 		}
 		Object capture = welcome.get("capture");
-		Semantics.wanted = capture instanceof Map && Boolean.TRUE.equals(((Map<?, ?>) capture).get("semantics"));
-		Plain.wanted = capture instanceof Map && Boolean.TRUE.equals(((Map<?, ?>) capture).get("plain"));
+		Semantics.wanted = wants(capture, "semantics");
+		Semantics.wantsValues = wants(capture, "values");
+		Plain.wanted = wants(capture, "plain");
 		Plain.mayBeWanted = Plain.wanted;
 		writer = new Writer(opened, welcome, credit);
 		if (Tap.mode == Tap.OFF && !isStopped) Tap.mode = Tap.COUNT;
@@ -121,6 +122,10 @@ final class Link extends Thread {
 		writer.flush();
 		if (!isStopped) Tap.mode = Tap.ON;
 		talk(opened);
+	}
+
+	private static boolean wants(Object capture, String what) {
+		return capture instanceof Map && Boolean.TRUE.equals(((Map<?, ?>) capture).get(what));
 	}
 
 	private volatile boolean isStopped;
@@ -163,7 +168,8 @@ final class Link extends Thread {
 		Tap.SOCKETS.expunge(GONE);
 		Tap.CHANNELS.expunge(null);
 		Tap.COUNTS.expunge(null);
-		Jdbc.expunge();
+		PoolTap.expunge();
+		HttpTap.expunge();
 		Plain.expunge(GONE);
 	}
 

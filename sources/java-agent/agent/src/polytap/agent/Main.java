@@ -43,31 +43,39 @@ public final class Main {
 		Runtime.getRuntime().addShutdownHook(ending);
 	}
 
-	/** The descriptor of an SSLSocket lies behind private fields of these packages. JDK 8 has no modules. */
+	/** Descriptors of sockets and requests of java.net.http lie behind private fields. JDK 8 has no modules. */
 	private static void openPackages(Instrumentation instrumentation) {
 		try {
 			Class<?> moduleClass = Class.forName("java.lang.Module");
 			Method getModule = Class.class.getMethod("getModule");
-			Object base = getModule.invoke(Object.class);
 			Object own = getModule.invoke(Main.class);
-			Map<String, Set<Object>> opens = new HashMap<String, Set<Object>>();
-			for (String name : new String[] {"java.net", "java.io", "sun.security.ssl", "sun.nio.ch"})
-				opens.put(name, Collections.singleton(own));
 			Method redefine =
 					Instrumentation.class.getMethod(
 							"redefineModule", moduleClass, Set.class, Map.class, Map.class, Set.class, Map.class);
-			redefine.invoke(
-					instrumentation,
-					base,
-					Collections.emptySet(),
-					Collections.emptyMap(),
-					opens,
-					Collections.emptySet(),
-					Collections.emptyMap());
+			Object base = getModule.invoke(Object.class);
+			open(instrumentation, redefine, base, own, "java.net", "java.io", "sun.security.ssl", "sun.nio.ch");
+			Class<?> layers = Class.forName("java.lang.ModuleLayer");
+			Object found = layers.getMethod("findModule", String.class).invoke(layers.getMethod("boot").invoke(null), "java.net.http");
+			Object http = found.getClass().getMethod("orElse", Object.class).invoke(found, (Object) null);
+			if (http != null) open(instrumentation, redefine, http, own, "jdk.internal.net.http");
 		} catch (ClassNotFoundException beforeModules) {
 			// nothing is closed
 		} catch (Throwable problem) {
 			Tap.failed("open packages", problem);
 		}
+	}
+
+	private static void open(Instrumentation instrumentation, Method redefine, Object module, Object own, String... names)
+			throws Exception {
+		Map<String, Set<Object>> opens = new HashMap<String, Set<Object>>();
+		for (String name : names) opens.put(name, Collections.singleton(own));
+		redefine.invoke(
+				instrumentation,
+				module,
+				Collections.emptySet(),
+				Collections.emptyMap(),
+				opens,
+				Collections.emptySet(),
+				Collections.emptyMap());
 	}
 }

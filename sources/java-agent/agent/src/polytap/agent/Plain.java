@@ -53,8 +53,33 @@ final class Plain {
 	}
 
 	/** The first bytes of a connection with TLS: its plaintext is told above, if it is told. */
-	static boolean isTls(ByteBuffer buffer, int at, int end) {
+	private static boolean isTls(ByteBuffer buffer, int at, int end) {
 		return end - at >= 3 && buffer.get(at) == 22 && buffer.get(at + 1) == 3 && buffer.get(at + 2) <= 4;
+	}
+
+	/** False, and its bytes are not wanted, where they begin like TLS. */
+	static boolean mayTell(Conn conn, ByteBuffer first, int at, int end) {
+		if (isTls(first, at, end)) {
+			conn.skips = true;
+			return false;
+		}
+		if (Tap.mode == Tap.ON && !conn.isTold) Tap.tell(conn, null);
+		return true;
+	}
+
+	static void moved(int dir, Call call, int n) {
+		try {
+			Conn conn = call.conn;
+			ByteBuffer first = call.starts.length == 0 ? null : call.app[call.offset];
+			if (!conn.isTold && first != null && !mayTell(conn, first, call.starts[0], first.position())) return;
+			call.moved(dir, n, -1, null);
+		} catch (Throwable problem) {
+			Tap.failed("plain", problem);
+		}
+	}
+
+	static Conn known(Object channelOrImpl) {
+		return CONNS.get(channelOrImpl);
 	}
 
 	static void closed(Object channelOrImpl) {

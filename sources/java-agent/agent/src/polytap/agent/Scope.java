@@ -1,32 +1,74 @@
 package polytap.agent;
 
+import java.util.ArrayDeque;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** What a thread is doing right now, as a number that its bytes carry. Entries live for as long as a call. */
-final class Scope {
-	private static final ConcurrentHashMap<Thread, Long> CURRENT = new ConcurrentHashMap<Thread, Long>();
+/**
+ * What a thread is doing right now: bytes that pass meanwhile carry its number, and what is said about that number is said
+ * about them. Lives for as long as a call.
+ */
+class Scope {
+	private static final ConcurrentHashMap<Thread, Scope> CURRENT = new ConcurrentHashMap<Thread, Scope>();
 	private static final AtomicLong NUMBERS = new AtomicLong();
 	private static final int MOST = 65536;
+	/** Of the newest bytes that were received so many are kept back until the scope's end has been told. */
+	private static final int MAX_HELD = 65536;
 
-	private Scope() {}
+	long number = nextNumber();
+	private final Scope outer;
+	private final ArrayDeque<Event> held;
+	private int heldBytes;
 
-	static long current() {
-		if (CURRENT.isEmpty()) return 0;
-		Long number = CURRENT.get(Thread.currentThread());
-		return number == null ? 0 : number;
+	/** {@code holds}: what is known only at its end is said about what it received, too. */
+	Scope(Scope outer, boolean holds) {
+		this.outer = outer;
+		held = holds ? new ArrayDeque<Event>() : null;
 	}
 
-	/** Returns the scope's number; 0: there is one already, which goes on. */
-	static long begin() {
+	static long nextNumber() {
+		return NUMBERS.incrementAndGet();
+	}
+
+	/** Of this thread, or null. */
+	static Scope current() {
+		return CURRENT.isEmpty() ? null : CURRENT.get(Thread.currentThread());
+	}
+
+	static boolean hasRoom() {
+		return CURRENT.size() < MOST;
+	}
+
+	void begin() {
+		CURRENT.put(Thread.currentThread(), this);
+	}
+
+	void end() {
 		Thread thread = Thread.currentThread();
-		if (CURRENT.size() >= MOST || CURRENT.containsKey(thread)) return 0;
-		long number = NUMBERS.incrementAndGet();
-		CURRENT.put(thread, number);
-		return number;
+		if (outer == null) CURRENT.remove(thread);
+		else CURRENT.put(thread, outer);
+		release(0);
 	}
 
-	static void end(long number) {
-		if (number != 0) CURRENT.remove(Thread.currentThread());
+	/** Queues it now or at the scope's end, in order. */
+	void offer(Event event) {
+		if (held == null || event.kind != Event.DATA || event.dir == Conn.OUT) {
+			release(0);
+			Tap.queue.offer(event);
+			return;
+		}
+		if (!held.isEmpty() && held.peekLast().conn != event.conn) release(0);
+		held.add(event);
+		heldBytes += event.length;
+		release(MAX_HELD);
+	}
+
+	private void release(int most) {
+		if (held == null) return;
+		while (!held.isEmpty() && (heldBytes > most || most == 0)) {
+			Event first = held.poll();
+			heldBytes -= first.length;
+			Tap.queue.offer(first);
+		}
 	}
 }

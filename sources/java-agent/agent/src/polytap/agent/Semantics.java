@@ -3,6 +3,8 @@ package polytap.agent;
 /** What only the JVM knows, as messages of the protocol. */
 final class Semantics {
 	static volatile boolean wanted;
+	/** Values that are bound to statements, too. */
+	static volatile boolean wantsValues;
 
 	private Semantics() {}
 
