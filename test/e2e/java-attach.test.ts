@@ -35,7 +35,7 @@ for (const jdk of findJdks())
 				t.regex((await attach(willing.pid)).stdout, /loaded/);
 				t.like(jvmStatus(willing.pid), { hasAgent: true, refusal: null, hint: null });
 				t.is(jvmStatus(process.pid), null, "no JVM");
-				const [reserved, closed] = [await start(4_000, "-Xrs"), await start(4_000, "-XX:+DisableAttachMechanism")];
+				const [reserved, closed] = [await start(15_000, "-Xrs"), await start(15_000, "-XX:+DisableAttachMechanism")];
 				const xrs = await attach(reserved.pid);
 				t.is(xrs.code, 3);
 				t.regex(xrs.stderr, /JAVA_ATTACH_REFUSED.*-Xrs/);
