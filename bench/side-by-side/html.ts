@@ -21,8 +21,8 @@ export function page(report: SideBySide): string {
 	return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>polytap: side by side</title>
 <style>${asset("uPlot.min.css")}
-body{font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:2em auto;padding:0 1em;color:#222}
-table{border-collapse:collapse;margin:.5em 0 1.5em;font-size:13px}th,td{border:1px solid #ccc;padding:.25em .5em;text-align:right}
+body{font:15px/1.5 system-ui,sans-serif;max-width:1500px;margin:2em auto;padding:0 1em;color:#222}
+.wide{overflow-x:auto;margin:.5em 0 1.5em}table{border-collapse:collapse;font-size:12px}td{white-space:nowrap}small{color:#777;font-size:10px}th,td{border:1px solid #ccc;padding:.25em .5em;text-align:right}
 th:first-child,td:first-child{text-align:left}.worse{background:#fdd;padding:.5em}.plot{display:inline-block;margin:0 1em 1em 0}
 </style></head><body>
 <h1>Side by side</h1>
@@ -42,7 +42,10 @@ ${table(
 ${workloads.map((workload) => section(report, workload)).join("")}
 <h2>Method</h2><ul>${report.method.map((line) => `<li>${text(line)}</li>`).join("")}</ul>
 <script>${asset("uPlot.iife.min.js")}</script>
-<script>${script(drawn)}</script>
+<script>${script(
+		drawn,
+		report.modes.map(({ name }) => name),
+	)}</script>
 </body></html>
 `;
 }
@@ -119,15 +122,20 @@ function row(cell: Cell, bare: Cell | undefined): string[] {
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-	const cells = (tag: string, list: readonly string[]) => list.map((cell) => `<${tag}>${text(cell)}</${tag}>`).join("");
-	return `<table><tr>${cells("th", head)}</tr>${rows.map((list) => `<tr>${cells("td", list)}</tr>`).join("")}</table>`;
+	// the spread below its median: the columns become half as wide
+	const shown = (cell: string) => text(cell).replace(/^(\S+) (\(\S+–\S+\))$/, "$1<br><small>$2</small>");
+	const cells = (tag: string, list: readonly string[]) =>
+		list.map((cell) => `<${tag}>${shown(cell)}</${tag}>`).join("");
+	return `<div class="wide"><table><tr>${cells("th", head)}</tr>${rows.map((list) => `<tr>${cells("td", list)}</tr>`).join("")}</table></div>`;
 }
 
-function script(drawn: readonly Plot[]): string {
+function script(drawn: readonly Plot[], modes: readonly string[]): string {
 	// what closes a script element inside of one must not look like it
 	const data = JSON.stringify(drawn).replaceAll("<", "\\u003c");
 	return `
-const colors=["#777","#bbb","#1769aa","#c0392b","#e69f00","#2e8b57","#8e44ad","#000"];
+const palette=["#1769aa","#c0392b","#2e8b57","#e69f00","#8e44ad","#00a3a3"];
+const watching=${JSON.stringify(modes.filter((name) => !name.startsWith("none")))};
+const color=n=>n==="none"?"#555":n==="none again"?"#bbb":palette[Math.max(0,watching.indexOf(n))%palette.length];
 ${data}.forEach((p,n)=>{
 const names=p.ticks;
 const ranges=p.series.flatMap(s=>(s.range??[]).filter(Boolean));
@@ -135,11 +143,11 @@ const whiskers=u=>{const c=u.ctx;c.save();c.strokeStyle="#222";c.lineWidth=devic
 for(const s of p.series)(s.range??[]).forEach((r,i)=>{if(!r)return;const x=Math.round(u.valToPos(p.x[i],"x",true)),w=4*devicePixelRatio;
 const[a,b]=r.map(v=>Math.round(u.valToPos(v,"y",true)));c.beginPath();c.moveTo(x,a);c.lineTo(x,b);
 for(const y of[a,b]){c.moveTo(x-w,y);c.lineTo(x+w,y);}c.stroke();});c.restore();};
-const x={label:p.xLabel,grid:{stroke:"#eee"}};
+const x={label:p.xLabel,grid:{stroke:"#eee"},...(names?{rotate:-45,size:60}:{})};
 if(names){x.values=(u,vs)=>vs.map(v=>names[v]??"");x.splits=()=>names.map((_,i)=>i);}
 new uPlot({title:p.title,hooks:{draw:[whiskers]},width:520,height:340,scales:{x:{time:false,...(p.isBars?{range:[-0.5,names.length-0.5]}:{})},y:{distr:p.isLogY?3:1,...(p.isLogY?{}:{range:(u,lo,hi)=>[0,Math.max(hi,...ranges.map(r=>r[1]))*1.05]})}},
-series:[{label:p.xLabel,value:names?(u,v)=>v==null?"":names[v]:undefined},...p.series.map((s,i)=>({label:s.name,stroke:colors[i%colors.length],width:2,points:{show:!p.isBars},
-...(p.isBars?{fill:colors[i%colors.length],paths:uPlot.paths.bars({size:[0.7]})}:{})}))],
+series:[{label:p.xLabel,value:names?(u,v)=>v==null?"":names[v]:undefined},...p.series.map(s=>({label:s.name,stroke:color(s.name),width:2,points:{show:!p.isBars},
+...(p.isBars?{fill:color(s.name)+"99",paths:uPlot.paths.bars({size:[0.7]})}:{})}))],
 axes:[x,{label:p.yLabel,size:70,grid:{stroke:"#eee"}}]},[p.x,...p.series.map(s=>s.y)],document.getElementById("plot"+n));});`;
 }
 
