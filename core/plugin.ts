@@ -112,6 +112,7 @@ export interface CaptureSource {
 	/**
 	 * Cumulative counters for totals and metrics, snake_case with units. Called some four times a second, from `open` on, and at
 	 * the end, after `close` too. Sync, and cheap therefore. What is no finite number is left out.
+	 * What is counted for each of several things has labels as Prometheus writes them: `jvm_hook_errors{pid="71"}`.
 	 */
 	counters?(): Readonly<Record<string, number>>;
 }

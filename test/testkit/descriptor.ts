@@ -44,7 +44,8 @@ function checkFields({ properties = {} }: JsonSchema, path: string, fail: Fail):
 
 export function checkCounters(counters: Readonly<Record<string, number>> | undefined, fail: Fail): void {
 	for (const [name, value] of Object.entries(counters ?? {})) {
-		if (!/^[a-z][a-z0-9_]*$/.test(name)) fail("counters", `the counter "${name}" is not in snake_case`);
+		if (!/^[a-z][a-z0-9_]*(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})?$/.test(name))
+			fail("counters", `the counter "${name}" is not in snake_case`);
 		if (typeof value !== "number" || !Number.isFinite(value) || value < 0)
 			fail("counters", `the counter "${name}" is ${value}`);
 	}
