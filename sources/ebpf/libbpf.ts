@@ -61,8 +61,6 @@ interface System {
 	/** On the thread pool. Resolves with the number of ready descriptors, -1 for an error. */
 	epollWait: (epoll: number, events: Uint8Array, maxEvents: number, timeoutMs: number) => Promise<number>;
 	close: Call<[fd: number], number>;
-	getPriority: Call<[which: number, who: number], number>;
-	setPriority: Call<[which: number, who: number, nice: number], number>;
 	/** The bpf system call itself, for what libbpf 1.0 does not know. */
 	bpf: Call<[number: number, command: number, attributes: Uint8Array, size: number], number>;
 }
@@ -150,8 +148,6 @@ export function libc(): System {
 				);
 			}),
 		close: bind("int close(int fd)"),
-		getPriority: bind("int getpriority(int which, unsigned int who)"),
-		setPriority: bind("int setpriority(int which, unsigned int who, int nice)"),
 		bpf: bind("long syscall(long number, int command, void *attributes, unsigned int size)"),
 	};
 	return system;

@@ -13,7 +13,6 @@ import { closedAt, KeptCloses } from "./kept-closes.js";
 import { kernelCounters } from "./kernel-counters.js";
 import { libc } from "./libbpf.js";
 import { Pins } from "./pins.js";
-import { Priority } from "./priority.js";
 import * as layout from "./record-layout.js";
 import { Ring } from "./ring.js";
 import { type EbpfHostState, Progress } from "./shared.js";
@@ -21,16 +20,11 @@ import { Translator } from "./translator.js";
 import { Wakeups } from "./wakeups.js";
 
 const BATCH_EVENTS = 1024;
-/** A thread that gives way must look at the ring more often. */
-const BATCH_EVENTS_GIVING_WAY = 256;
-/** How full the ring is when we begin to give way, and when we no longer do. */
-const GIVE_WAY_BELOW = 0.2;
-const TAKE_SHARE_ABOVE = 0.4;
 /** What a batch holds of the ring is free again only when the engine is done with it. */
 const BATCH_BYTES = 1 << 20;
 /** Between two looks at a ring that had something: where that was much, and where it was little. */
-const BUSY_MS = 8;
-const CALM_MS = 12;
+const BUSY_MS = 2;
+const CALM_MS = 6;
 /** Of the ring's size: so much is little. */
 const LITTLE = 1 / 256;
 /** So long without a record, then we sleep until the kernel wakes us. */
@@ -47,7 +41,6 @@ export class EbpfSource implements CaptureSource {
 	readonly #clock = new KernelClock();
 	readonly #translator: Translator;
 	readonly #kept: KeptCloses;
-	#priority: Priority | null = null;
 	#data: Ring | null = null;
 	#control: Ring | null = null;
 	#epoll = -1;
@@ -89,7 +82,6 @@ export class EbpfSource implements CaptureSource {
 		const { dataFd, dataBytes, controlFd, controlBytes } = this.#state;
 		this.#data = new Ring(dataFd, dataBytes);
 		this.#control = new Ring(controlFd, controlBytes);
-		this.#priority = new Priority();
 		const system = libc();
 		this.#epoll = system.epollCreate(0);
 		for (const fd of [dataFd, controlFd]) {
@@ -130,7 +122,6 @@ export class EbpfSource implements CaptureSource {
 				if (this.#isClosed) return yield* this.#farewell();
 				data.release();
 				control.release();
-				this.#priority?.follow(data.used / data.size, GIVE_WAY_BELOW, TAKE_SHARE_ABOVE);
 			}
 			data.release();
 			if (this.#gone.length > 0) {
@@ -217,8 +208,7 @@ export class EbpfSource implements CaptureSource {
 	#drain(data: Ring, batch: CaptureEvent[]): boolean {
 		const translator = this.#translator;
 		const upTo = data.position + BATCH_BYTES;
-		const most = this.#priority?.givesWay === true ? BATCH_EVENTS_GIVING_WAY : BATCH_EVENTS;
-		while (batch.length < most && data.position < upTo) {
+		while (batch.length < BATCH_EVENTS && data.position < upTo) {
 			const at = data.next();
 			if (at < 0) return true;
 			this.#records++;
