@@ -5,6 +5,7 @@ import type { Hooks } from "./hooks.js";
 import { cgroup2Mount, EbpfHost, objectPath, WIRE_PROGRAMS } from "./host.js";
 import { libbpf } from "./libbpf.js";
 import { ebpfOptions } from "./options.js";
+import { pathInOwnRoot } from "./tls/mapped-files.js";
 
 /** One thing that live capture needs, or is better with. */
 export interface EbpfCheck {
@@ -100,7 +101,7 @@ function libraries(tls: EbpfHost["tls"]): EbpfCheck {
 	const name = "TLS libraries";
 	if (tls === null || tls.watched.length + tls.refused === 0)
 		return { name, ok: true, detail: "none is installed or loaded: nothing to probe", fix: null };
-	const shown = tls.watched.map(({ path, library }) => `${path.replace(/^\/proc\/\d+\/root/, "")} (${library})`);
+	const shown = tls.watched.map(({ path, library }) => `${pathInOwnRoot(path)} (${library})`);
 	const ok = tls.refused === 0;
 	return {
 		name,

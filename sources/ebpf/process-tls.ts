@@ -1,5 +1,5 @@
 import { inspect } from "./tls/inspection.js";
-import { mappedFiles } from "./tls/mapped-files.js";
+import { mappedFiles, pathInOwnRoot } from "./tls/mapped-files.js";
 
 /** What a process has loaded that encrypts, and could be probed. */
 export interface ProcessTls {
@@ -18,7 +18,7 @@ export function tlsOfProcess(pid: number): ProcessTls {
 		};
 	const libraries = files.flatMap(({ path }) => {
 		const found = inspect(path);
-		return found === null ? [] : [{ path: path.replace(/^\/proc\/\d+\/root/, ""), library: found.library }];
+		return found === null ? [] : [{ path: pathInOwnRoot(path), library: found.library }];
 	});
 	if (libraries.length > 0) return { libraries, whyNot: null };
 	return {

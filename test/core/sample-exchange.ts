@@ -1,5 +1,5 @@
 /** An exchange as a plain record, for tests of what comes after the engine. */
-import type { Body, Exchange, ExchangeMessage } from "../../core/index.js";
+import type { Body, Exchange, ExchangeMessage, ProcessIdentity } from "../../core/index.js";
 
 export function sampleBody(data: string, overrides: Partial<Body> = {}): Body {
 	const bytes = Buffer.byteLength(data);
@@ -21,6 +21,18 @@ export function sampleMessage(overrides: Partial<ExchangeMessage> = {}): Exchang
 	};
 }
 
+export const sampleProcess: ProcessIdentity = {
+	pid: 7,
+	name: "nginx",
+	executable: null,
+	cgroup: null,
+	container: null,
+	pod: null,
+	runtime: null,
+	unit: null,
+	uid: null,
+};
+
 export function sampleExchange(overrides: Partial<Exchange> = {}): Exchange {
 	return {
 		schema: "polytap.exchange/v1",
@@ -40,17 +52,7 @@ export function sampleExchange(overrides: Partial<Exchange> = {}): Exchange {
 			server: {
 				address: "10.0.0.9",
 				port: 8080,
-				process: {
-					pid: 7,
-					name: "nginx",
-					executable: null,
-					cgroup: null,
-					container: null,
-					pod: null,
-					runtime: null,
-					unit: null,
-					uid: null,
-				},
+				process: sampleProcess,
 			},
 			tls: null,
 		},

@@ -61,3 +61,8 @@ export function fileAt(path: string): MappedFile | null {
 		return null;
 	}
 }
+
+/** A file's path as its own process has it, without the way that we reach it by. */
+export function pathInOwnRoot(path: string): string {
+	return path.replace(/^\/proc\/\d+\/root/, "");
+}

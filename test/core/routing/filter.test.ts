@@ -3,21 +3,10 @@ import { compileFilter, sampleOf } from "../../../core/routing/filter.js";
 import { type FilterOptions, filterSchema } from "../../../core/routing/schema.js";
 import http1 from "../../../parsers/http1/index.js";
 import { Harness } from "../engine/harness.js";
-import { sampleExchange, sampleMessage } from "../sample-exchange.js";
+import { sampleExchange, sampleMessage, sampleProcess } from "../sample-exchange.js";
 
 const captured = (() => {
-	const process = {
-		pid: 7,
-		name: "nginx",
-		executable: null,
-		cgroup: null,
-		container: null,
-		pod: null,
-		runtime: null,
-		unit: null,
-		uid: null,
-	};
-	const h = new Harness({}, [http1]).open(1, "server", { process });
+	const h = new Harness({}, [http1]).open(1, "server", { process: sampleProcess });
 	h.bytes(0, 0, "GET /orders/7?x=1 HTTP/1.1\r\nHost: Shop.Example.com:8080\r\n\r\n");
 	h.nowUs += 20_000;
 	h.bytes(1, 0, "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");
