@@ -5,7 +5,7 @@ import { optionsSchema } from "../../parsers/grpc/options.js";
 import http2 from "../../parsers/http2/index.js";
 import { filesIn } from "../../test/parsers/grpc/memory-files.js";
 import { main } from "../harness/options.js";
-import { benchParser, type Talk } from "../harness/parser-throughput.js";
+import { benchParser } from "../harness/parser-throughput.js";
 import * as wire from "./http2-bytes.js";
 
 const PROTO = `syntax = "proto3";
@@ -72,15 +72,6 @@ const prepared = await prepare(
 );
 if ("problems" in prepared) throw new Error(prepared.problems[0]?.message);
 
-const talk = (name: string, times: number, request: Buffer, response: Buffer, exchanges = 1): Talk => ({
-	name,
-	times,
-	request,
-	response,
-	exchanges,
-	...wire.renumbering(request, response, exchanges),
-});
-
 await main(() =>
 	benchParser({
 		parser: http2,
@@ -102,16 +93,16 @@ await main(() =>
 		],
 		openingExchanges: 1,
 		talks: [
-			talk("unary, 40 bytes", 100_000, ask(3, SMALL), answer(3, SMALL)),
-			talk(
+			wire.talk("unary, 40 bytes", 100_000, ask(3, SMALL), answer(3, SMALL)),
+			wire.talk(
 				"unary, 40 bytes, 16 streams at once",
 				6000,
 				Buffer.concat(many.map((id) => ask(id, SMALL))),
 				Buffer.concat(many.map((id) => answer(id, SMALL))),
 				AT_ONCE,
 			),
-			talk("stream, 100 messages each way", 1000, ask(3, stream), answer(3, stream)),
-			talk("unary, 1 MiB each way", 100, ask(3, PICTURE), answer(3, PICTURE)),
+			wire.talk("stream, 100 messages each way", 1000, ask(3, stream), answer(3, stream)),
+			wire.talk("unary, 1 MiB each way", 100, ask(3, PICTURE), answer(3, PICTURE)),
 		],
 	}),
 );

@@ -1,5 +1,6 @@
 /** Connections of HTTP/2 for benchmarks: blocks of fields as clients send them that have said them before. */
 import { block, END_STREAM, frame, indexed, PREFACE, Type } from "../../test/spikes/http2-frames.js";
+import type { Talk } from "../harness/parser-throughput.js";
 
 export type Fields = readonly (readonly [string, string])[];
 
@@ -28,8 +29,19 @@ export function body(stream: number, bytes: Uint8Array, isLast = true): Buffer {
 
 export const CLIENT_PREFACE = Buffer.concat([PREFACE, frame(Type.settings, 0, 0)]);
 export const SERVER_PREFACE = frame(Type.settings, 0, 0);
+
+/** What is said `times` times on one connection, on `exchanges` new streams each time. */
+export const talk = (name: string, times: number, request: Buffer, response: Buffer, exchanges = 1): Talk => ({
+	name,
+	times,
+	request,
+	response,
+	exchanges,
+	...renumbering(request, response, exchanges),
+});
+
 /** Streams have other numbers each time, as many further as one time takes: no number may be used twice. */
-export function renumbering(request: Buffer, response: Buffer, atOnce = 1): { prepare(nth: number): void } {
+function renumbering(request: Buffer, response: Buffer, atOnce = 1): { prepare(nth: number): void } {
 	const places = [request, response].flatMap((bytes) => numbersIn(bytes).map((at) => ({ bytes, at })));
 	const first = places.map(({ bytes, at }) => bytes.readUInt32BE(at));
 	return {

@@ -2,7 +2,7 @@
 import http2 from "../../parsers/http2/index.js";
 import { block } from "../../test/spikes/http2-frames.js";
 import { main } from "../harness/options.js";
-import { benchParser, type Talk } from "../harness/parser-throughput.js";
+import { benchParser } from "../harness/parser-throughput.js";
 import * as wire from "./http2-bytes.js";
 
 const ASK: wire.Fields = [
@@ -34,15 +34,6 @@ const withPath = (stream: number): Buffer =>
 		wire.again(ASK).subarray(2),
 	]);
 
-const talk = (name: string, times: number, request: Buffer, response: Buffer, exchanges = 1): Talk => ({
-	name,
-	times,
-	request,
-	response,
-	exchanges,
-	...wire.renumbering(request, response, exchanges),
-});
-
 await main(() =>
 	benchParser({
 		parser: http2,
@@ -54,15 +45,15 @@ await main(() =>
 		],
 		openingExchanges: 1,
 		talks: [
-			talk("GET, 20 bytes", 150_000, wire.headers(3, wire.again(ASK), true), answer(3, SMALL)),
-			talk(
+			wire.talk("GET, 20 bytes", 150_000, wire.headers(3, wire.again(ASK), true), answer(3, SMALL)),
+			wire.talk(
 				"GET, 20 bytes, 64 paths",
 				2500,
 				Buffer.concat(paths.map((id) => wire.headers(id, withPath(id), true))),
 				Buffer.concat(paths.map((id) => answer(id, SMALL))),
 				paths.length,
 			),
-			talk(
+			wire.talk(
 				"GET, 20 bytes, 16 streams at once",
 				10_000,
 				Buffer.concat(many.map((id) => wire.headers(id, wire.again(ASK), true))),
@@ -72,8 +63,8 @@ await main(() =>
 				]),
 				AT_ONCE,
 			),
-			talk("GET, a body of 32 MiB", 12, wire.headers(3, wire.again(ASK), true), answer(3, LARGE)),
-			talk(
+			wire.talk("GET, a body of 32 MiB", 12, wire.headers(3, wire.again(ASK), true), answer(3, LARGE)),
+			wire.talk(
 				"POST, a body of 32 MiB",
 				12,
 				Buffer.concat([wire.headers(3, wire.again(ASK)), wire.body(3, LARGE)]),
