@@ -61,9 +61,13 @@ export class CapturedExchange implements Exchange {
 		this.seenBy = seenBy;
 	}
 
+	/** In the order of their names: which direction was read first says nothing. */
 	addFlag(name: string): void {
 		if (this.flags === NONE) this.flags = [name];
-		else if (!this.flags.includes(name)) this.flags.push(name);
+		else if (!this.flags.includes(name)) {
+			this.flags.push(name);
+			this.flags.sort();
+		}
 	}
 
 	/** Two copies of the stream positions `from` to `to` differed: neither can be trusted. */

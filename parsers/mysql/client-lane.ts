@@ -4,7 +4,7 @@ import { CommandHead, commandName } from "./commands.js";
 import { type Login, readChangeUser, readLogin, SSL_REQUEST_BYTES } from "./handshake.js";
 import { Lane } from "./lane.js";
 import { LongText } from "./long-text.js";
-import { HOLD, type PacketStart, PIECES, WHOLE } from "./packets.js";
+import { HOLD, MAX_PAYLOAD, type PacketStart, PIECES, WHOLE } from "./packets.js";
 import { commonAttributes, MAX_TEXT_BYTES, type QueryHeads } from "./query-heads.js";
 import { Requests } from "./requests.js";
 import { findCommand } from "./resynchronise.js";
@@ -72,8 +72,10 @@ export class ClientLane extends Lane {
 		const writer = out.begin(this.startAt(index), undefined, command.isOneWay(first) ? "message" : "exchange");
 		this.#writer = writer;
 		// an answer that comes before the end must know what it answers
-		if (here < length) {
-			session.unfinished = this.#requests.plain(first);
+		const isLong = length === MAX_PAYLOAD;
+		if (here < length || isLong) {
+			const head = this.#requests.plain(first);
+			session.unfinished = isLong ? head.asLong() : head;
 			writer.head(session.unfinished);
 		}
 		if (first === command.PREPARE) statements.preparing++;
@@ -124,7 +126,7 @@ export class ClientLane extends Lane {
 		if (writer === null) return;
 		this.#writer = null;
 		if (bytes === null) {
-			writer.head(this.#requests.plain(this.#code));
+			writer.head(this.#requests.plain(this.#code).asLong());
 			writer.bodyGap(length);
 			writer.finish(this.endAt(end), "ok");
 			return;
@@ -132,6 +134,7 @@ export class ClientLane extends Lane {
 		if (this.#code === command.CHANGE_USER) this.#changeUser(writer, bytes, from, to);
 		else {
 			const head = this.#requests.write(writer, this.#code, bytes, from, to, this.placeOf(end));
+			if (length >= MAX_PAYLOAD) writer.head(head.asLong());
 			if (head.mayUpload) {
 				session.upload = writer;
 				return;
@@ -170,7 +173,7 @@ export class ClientLane extends Lane {
 			session.upload = null;
 		} else if (this.#stream === "text") {
 			const head = this.#text.head(this.#code, session);
-			writer.head(head);
+			writer.head(this.#length < MAX_PAYLOAD ? head : head.asLong());
 			if (head.mayUpload) {
 				session.upload = writer;
 				return;

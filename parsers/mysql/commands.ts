@@ -82,6 +82,8 @@ export class CommandHead extends MessageHead {
 	readonly mayUpload: boolean;
 	/** The statement's text, as far as it is told; null: the command has none. */
 	readonly text: string | null;
+	/** It came in several packets: the numbers of its answer go on from theirs. */
+	readonly isLong: boolean;
 
 	constructor(
 		code: number,
@@ -91,6 +93,7 @@ export class CommandHead extends MessageHead {
 		schema: string | null = null,
 		mayUpload = false,
 		text: string | null = null,
+		isLong = false,
 	) {
 		super(summary, attributes, []);
 		this.code = code;
@@ -98,5 +101,12 @@ export class CommandHead extends MessageHead {
 		this.schema = schema;
 		this.mayUpload = mayUpload;
 		this.text = text;
+		this.isLong = isLong;
+	}
+
+	/** The same of a command in several packets. */
+	asLong(): CommandHead {
+		const { code, summary, attributes, statement, schema, mayUpload, text } = this;
+		return new CommandHead(code, summary, attributes, statement, schema, mayUpload, text, true);
 	}
 }

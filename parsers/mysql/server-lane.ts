@@ -73,18 +73,17 @@ export class ServerLane extends Lane {
 		}
 		const at = this.startAt(index);
 		const head = out.pending(at);
-		if (head === null) {
-			// what follows on an answer that was over is no answer
-			if (sequence !== 1 && sequence === ((this.packets.sequence + 1) & 0xff)) {
-				this.#isStray = true;
-				return true;
-			}
-			if (!out.mustProceed && this.hold()) return false;
+		if (head === null && !out.mustProceed && this.hold()) return false;
+		const known = head instanceof CommandHead ? head : null;
+		// what follows on an answer that was over is no answer, whatever was asked meanwhile
+		const goesOn = sequence !== 1 && sequence === ((this.packets.sequence + 1) & 0xff);
+		if (goesOn && known?.isLong !== true) {
+			this.#isStray = true;
+			return true;
 		}
 		// an answer to what was not heard to its end: the rest of it comes
 		const isEarly = head !== null && head === this.session.unfinished && first !== 0xff;
 		if (isEarly && !out.mustProceed && this.hold()) return false;
-		const known = head instanceof CommandHead ? head : null;
 		if (known !== null && command.isStream(known.code) && first !== 0xff) {
 			out.settle("ok");
 			this.giveUp("replication-stream", out);

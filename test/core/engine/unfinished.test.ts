@@ -68,3 +68,35 @@ test("a direction that is held goes on where its bytes find no more room, and is
 	t.deepEqual(h.lines, ["→ok partial"]);
 	t.is(h.exchanges[0]!.response!.body.data, body);
 });
+
+test("flags stand in the order of their names, whichever direction was read first", (t) => {
+	for (const order of [
+		[0, 1],
+		[1, 0],
+	] as const) {
+		const flagging: ParserPlugin = {
+			...letters,
+			create() {
+				const messages: MessageWriter[] = [];
+				return {
+					data(dir, bytes, out) {
+						const message = out.begin(0);
+						messages.push(message);
+						message.head(new MessageHead("x", {}, []));
+						if (messages.length < 2) return bytes.length;
+						for (const at of order) messages[at]!.flag(at === 0 ? "zebra" : "ant");
+						messages[0]!.finish(1, "ok");
+						message.finish(bytes.length, "ok");
+						return dir === 1 ? bytes.length : 0;
+					},
+					gap: () => false,
+					resync: () => ({ skip: 0 }),
+					end: () => {},
+				};
+			},
+		};
+		const h = new Harness({}, [flagging]).open().bytes(0, 0, "a").bytes(1, 0, "b");
+		t.deepEqual(h.failures, []);
+		t.deepEqual(h.exchanges[0]!.flags, ["ant", "zebra"]);
+	}
+});

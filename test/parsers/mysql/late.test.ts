@@ -82,6 +82,41 @@ test("a late PREPARE: nobody knows whether an EOF follows, and none is lost", (t
 	}
 });
 
+test("a packet behind the end of an answer is no answer, whether the next command was read before it or not", (t) => {
+	const ask = (id: number) => wire.query(`UPDATE t SET id = ${id}`);
+	const expected = ["UPDATE t SET id = 1→OK ok", "UPDATE t SET id = 2→OK ok"];
+	const orders: wire.Step[][] = [
+		[
+			[0, ask(1)],
+			[1, wire.ok(1), wire.ok(2, { affected: 7 })],
+			[0, ask(2)],
+			[1, wire.ok(1)],
+		],
+		[
+			[0, ask(1), ask(2)],
+			[1, wire.ok(1), wire.ok(2, { affected: 7 }), wire.ok(1)],
+		],
+	];
+	for (const steps of orders) {
+		const h = play([...wire.handshake(), ...steps]);
+		t.deepEqual(h.failures, []);
+		t.deepEqual(h.lines, ["LOGIN→OK ok", ...expected, "connection tcp connection→ ok"]);
+		t.is(h.exchanges.at(3)!.annotations["mysql.unattributed_bytes"], 11);
+		t.is(h.exchanges.at(2)!.response!.attributes["mysql.affected_rows"], 0);
+	}
+});
+
+test("the answer to a command of several packets goes on counting where the one before had ended", (t) => {
+	const long = wire.query(`INSERT INTO t VALUES ('${"x".repeat(0xffffff)}')`);
+	const h = play([...wire.handshake(), [0, wire.query("DO 1")], [1, wire.ok(1)], [0, long], [1, wire.ok(2)]]);
+	t.deepEqual(h.failures, []);
+	t.deepEqual(
+		h.exchanges.map(({ outcome }) => outcome),
+		["ok", "ok", "ok"],
+	);
+	t.is(h.exchanges[2]!.summary.result, "OK");
+});
+
 test("any one packet lost: nothing wrong is recorded, and the last exchange is whole", (t) => {
 	const steps: wire.Step[] = [...wire.handshake(), ...cycle(1), ...cycle(2), ...cycle(3), ...cycle(4)];
 	for (let lost = 3; lost < steps.length - 2; lost++) {
