@@ -45,6 +45,7 @@ export class EbpfHost implements SourceHost {
 	#usesMulti = false;
 	#hooks: Hooks = "tracepoints";
 	#hasUnixRules = false;
+	#watchesPackets = false;
 	readonly #links: Pointer[] = [];
 
 	constructor(options: EbpfOptions, context: HostContext) {
@@ -154,6 +155,7 @@ export class EbpfHost implements SourceHost {
 	counters(): Readonly<Record<string, number>> {
 		if (this.#countersFd < 0) return {};
 		const counters = kernelCounters(this.#countersFd);
+		counters.wire_attached = this.#watchesPackets ? 1 : 0;
 		if (this.#tls !== null) {
 			const { watched, refused } = this.#tls;
 			counters.tls_files_watched = watched.length;
@@ -253,6 +255,7 @@ export class EbpfHost implements SourceHost {
 		if (!isWhole) return;
 		const flag = libbpf().mapFd(this.#map(".data.wire"));
 		libbpf().update(flag, new Uint8Array(4), new Uint8Array([1, 0, 0, 0]), 0);
+		this.#watchesPackets = true;
 	}
 
 	#program(name: string): Pointer {

@@ -39,7 +39,7 @@ live("the capabilities of the systemd unit suffice", (t) =>
 		const limited = ["--bounding-set", `-all,${bounding}`, "--inh-caps", "-all", "--no-new-privs"];
 		const program = new Program("setpriv", [...limited, process.execPath, CLI, "run", "-c", config]);
 		scope.defer(() => program.stop("SIGKILL"));
-		await program.until(() => /^ready: /m.test(program.stderr) || !program.isRunning, 30_000);
+		await program.until(() => /^ready: /m.test(program.stderr) || !program.isRunning, 60_000);
 		const status = await readFile(`/proc/${program.pid}/status`, "latin1");
 		const effective = BigInt(`0x${/^CapEff:\s+([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
 		const permitted = granted.reduce((mask, name) => mask | (1n << (BITS[name] ?? 63n)), 0n);

@@ -89,7 +89,7 @@ live(`${RATE} connections a second, ${OPEN} open at once: answers are never mixe
 		const port = await freePort();
 		const server = new Program(churn, ["serve", String(port), String(PROCESSES)]);
 		scope.defer(() => server.stop("SIGTERM"));
-		await server.until(() => server.stdout.split("ready").length > PROCESSES, 10_000);
+		await server.until(() => server.stdout.split("ready").length > PROCESSES, 60_000);
 		const checker = join(await scope.folder(), "checker.mjs");
 		await writeFile(checker, CHECKER.replace("INDEX", join(REPOSITORY, "dist/core/index.js")));
 		const polytap = await startPolytap(scope, {

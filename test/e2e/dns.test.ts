@@ -29,7 +29,7 @@ async function startServer(scope: Scope): Promise<number> {
 	const listening = [`--port=${port}`, "--listen-address=127.0.0.1", "--bind-interfaces"];
 	const program = new Program("dnsmasq", [...settings, ...records, ...listening]);
 	scope.defer(() => program.stop("SIGTERM"));
-	await program.until(() => accepts(port), 20_000);
+	await program.until(() => accepts(port), 60_000);
 	return port;
 }
 
@@ -81,7 +81,7 @@ live("over UDP, from a packet capture: every question with its answer", (t) =>
 		const filter = ["udp", "port", String(port)];
 		const tcpdump = new Program("tcpdump", ["-i", "lo", "-n", "-s", "0", "-U", "-Z", "root", "-w", file, ...filter]);
 		scope.defer(() => tcpdump.stop("SIGINT"));
-		await tcpdump.until(() => tcpdump.stderr.includes("listening on"), 10_000);
+		await tcpdump.until(() => tcpdump.stderr.includes("listening on"), 60_000);
 		await ask(port);
 		await pause(1500);
 		await tcpdump.stop("SIGINT");

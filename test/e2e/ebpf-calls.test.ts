@@ -206,8 +206,8 @@ live(
 		const match = `tcp sport ${pair.port} meta length > 100 numgen random mod 10 < 2`;
 		const drop = (hook: string): string =>
 			`chain ${hook} {\ntype filter hook ${hook} priority 0\n${match} counter drop\n}`;
-		await runProgram(NFT, [`table inet ${table} {\n${drop("output")}\n${drop("input")}\n}`], 5_000);
-		t.teardown(() => runProgram(NFT, ["delete", "table", "inet", table], 5_000));
+		await runProgram(NFT, [`table inet ${table} {\n${drop("output")}\n${drop("input")}\n}`], 60_000);
+		t.teardown(() => runProgram(NFT, ["delete", "table", "inet", table], 60_000));
 		const bytes = 2_000_000;
 		for (const send of ["sendfile", "write"]) {
 			await pair.connect();
@@ -224,7 +224,7 @@ live(
 				t.is(down.wrongAt, -1);
 			}
 		}
-		const { stdout } = await runProgram(NFT, ["list", "table", "inet", table], 5_000);
+		const { stdout } = await runProgram(NFT, ["list", "table", "inet", table], 60_000);
 		t.regex(stdout, /packets [1-9]/, "nothing was dropped");
 		const { wire_repeated_bytes = 0, wire_records_duplicate = 0 } = capture.counters();
 		t.log(

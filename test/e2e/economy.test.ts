@@ -8,7 +8,7 @@ import type { Exchange } from "../../core/index.js";
 import { bodyText } from "./support/body.js";
 import { missing } from "./support/needs.js";
 import { startNginx } from "./support/nginx.js";
-import { captureConfig, startPolytap } from "./support/polytap.js";
+import { captureConfig, METRICS, startPolytap } from "./support/polytap.js";
 import { pause, runProgram } from "./support/program.js";
 import { startRedis } from "./support/redis.js";
 import { withScope } from "./support/scope.js";
@@ -78,11 +78,11 @@ for (const sendfile of [false, true])
 				const capture = { max_body_bytes: 64 * KIB };
 				const source = { ring_bytes: 32 * MIB };
 				const config = captureConfig({ ports: [nginx.port], path, capture, source });
-				const polytap = await startPolytap(scope, { config });
+				const polytap = await startPolytap(scope, { config: { ...config, metrics: METRICS } });
 				const base = `http://127.0.0.1:${nginx.port}/files`;
 				if (sendfile) {
 					await runProgram("curl", ["-s", "-o", "/dev/null", `${base}/little`], WAIT_MS);
-					await pause(500);
+					await polytap.counted("node", "wire_attached");
 				}
 				const urls = [`${base}/large`, `${base}/little?after`].flatMap((url) => ["-o", "/dev/null", url]);
 				await runProgram("curl", ["-s", "--limit-rate", "24M", ...urls], WAIT_MS);

@@ -126,7 +126,7 @@ async function startNode(scope: Scope): Promise<number> {
 async function startPython(scope: Scope): Promise<number> {
 	const server = new Program(PYTHON, [PEER, "serve"]);
 	scope.defer(() => server.stop("SIGKILL"));
-	await server.until(() => /^\d+\n/.test(server.stdout), 20_000);
+	await server.until(() => /^\d+\n/.test(server.stdout), 60_000);
 	return Number(server.stdout);
 }
 

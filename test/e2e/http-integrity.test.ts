@@ -103,7 +103,7 @@ live("nginx with sendfile: whole from the second connection of a worker on, the 
 		const path = join(await scope.folder(), "out.jsonl");
 		const polytap = await startPolytap(scope, { config: captureConfig({ ...ROOM, ports: [nginx.port], path }) });
 		const base = `http://127.0.0.1:${nginx.port}`;
-		await runProgram("curl", ["-s", "-o", "/dev/null", `${base}/static/10240/0?id=900000000000`], 10_000);
+		await runProgram("curl", ["-s", "-o", "/dev/null", `${base}/static/10240/0?id=900000000000`], 60_000);
 		const loads = wrkLoads("static", sizes.slice(0, 2));
 		for (const load of loads) {
 			const ids = { load: load.number, kind: load.kind, size: load.size, close: load.close, restMs: REST_MS };
@@ -114,7 +114,7 @@ live("nginx with sendfile: whole from the second connection of a worker on, the 
 		for (let n = 0; n < 20; n++) {
 			const id = idOf(300, n);
 			const url = `${base}/static/${MIB}/${Number(id) % STATIC_FILES}?id=${id}`;
-			await runProgram("curl", ["-s", "-o", "/dev/null", url], 10_000);
+			await runProgram("curl", ["-s", "-o", "/dev/null", url], 60_000);
 		}
 		await polytap.settled();
 		await nginx.stop();
@@ -288,7 +288,7 @@ live("a body of 1 GiB passes, and memory is flat over the last 80 % of it", (t) 
 	withScope(async (scope) => {
 		const size = 1024 * MIB;
 		const nginx = await startNginx(scope);
-		await runProgram("touch", [join(nginx.files, "large")], 5_000);
+		await runProgram("touch", [join(nginx.files, "large")], 60_000);
 		await truncate(join(nginx.files, "large"), size);
 		const path = join(await scope.folder(), "out.jsonl");
 		const polytap = await startPolytap(scope, { config: captureConfig({ ...ROOM, ports: [nginx.port], path }) });

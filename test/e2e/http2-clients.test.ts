@@ -20,7 +20,7 @@ if (why !== null) createWriteStream("", { fd: 2 }).write(`SKIPPED http2-clients:
 const test: TestFn = anyTest;
 const live = why === null ? test.serial : test.serial.skip;
 
-const CLIENT_MS = 30_000;
+const CLIENT_MS = 60_000;
 const CURL_HTTP2_ERROR = 16;
 const MOST_ATTEMPTS = 200;
 const CAPTURE = { capture: { max_body_bytes: 8 << 20 } };
@@ -48,7 +48,7 @@ async function documents(scope: Scope): Promise<{ folder: string; files: Map<str
 
 async function listening(scope: Scope, program: Program, port: number): Promise<number> {
 	scope.defer(() => program.stop("SIGKILL"));
-	await program.until(() => accepts(port), 10_000);
+	await program.until(() => accepts(port), 60_000);
 	return port;
 }
 

@@ -14,7 +14,7 @@ if (why !== null) createWriteStream("", { fd: 2 }).write(`SKIPPED http2: ${why}\
 const test: TestFn = anyTest;
 const live = why === null ? test.serial : test.serial.skip;
 
-const LOAD_MS = 30_000;
+const LOAD_MS = 60_000;
 
 async function startServer(scope: Scope): Promise<{ port: number; requests: () => number }> {
 	let requests = 0;

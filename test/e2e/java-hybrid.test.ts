@@ -153,7 +153,7 @@ live("without TLS the kernel and the agent see the same: a clean report of parit
 		await writeFile(config, stringify({ version: 1, sources, capture, sinks: { none: { type: "blackhole" } } }));
 		const compare = polytapProgram(["compare", "-c", config, "-f", "json", "--parity", "100"]);
 		scope.defer(() => compare.stop("SIGKILL"));
-		await compare.until(() => /^ready: /m.test(compare.stderr), 30_000);
+		await compare.until(() => /^ready: /m.test(compare.stderr), 60_000);
 		const programs = await JavaPrograms.compile(scope, ["Https.java", "PlainHttp.java"]);
 		const options = ["-Dplain=true", `-Dport=${port}`];
 		const said = saidBy(await programs.run(findJdks()[0]!, `unix:${path}`, ["PlainHttp", "12"], options));

@@ -121,7 +121,7 @@ live("the mariadb client and mariadb-slap: as many statements as the server coun
 		const shown = await runProgram(
 			"mariadb",
 			[...access, "-N", "shop", "-e", "SELECT 41+1; SHOW DATABASES; SELECT 'ü'"],
-			20_000,
+			60_000,
 			{},
 		);
 		const options = ["--concurrency=8", "--number-of-queries=4000", "--query=SELECT 4711", "--create-schema=shop"];
@@ -192,7 +192,7 @@ live("over TLS the connection is opaque, by name, and nothing of it is guessed",
 		const folder = await scope.folder();
 		const [key, certificate] = [join(folder, "key.pem"), join(folder, "certificate.pem")];
 		const request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"];
-		await runProgram("openssl", [...request, "-keyout", key, "-out", certificate], 30_000);
+		await runProgram("openssl", [...request, "-keyout", key, "-out", certificate], 60_000);
 		const db = await startMariaDb(scope, [`--ssl-key=${key}`, `--ssl-cert=${certificate}`]);
 		const path = join(folder, "out.jsonl");
 		const polytap = await startPolytap(scope, { config: captureConfig({ ports: [db.port], path }) });

@@ -37,8 +37,8 @@ async function transfer(scope: Scope, nginx: Nginx, host: string): Promise<void>
 	const body = join(await scope.folder(), "body");
 	await writeFile(body, bodyOf(idOf(1, 1), SIZE));
 	const quiet = ["-s", "-S", "-g", "-m", "20", "-o", "/dev/null", "-H", "Expect:"];
-	await runProgram("curl", [...quiet, "--data-binary", `@${body}`, `${url}/echo/1`], 30_000);
-	await runProgram("curl", [...quiet, `${url}/static/${SIZE}/3`], 30_000);
+	await runProgram("curl", [...quiet, "--data-binary", `@${body}`, `${url}/echo/1`], 60_000);
+	await runProgram("curl", [...quiet, `${url}/static/${SIZE}/3`], 60_000);
 }
 
 /** One direction of a connection, put together by position; throws where bytes are missing. */
@@ -133,7 +133,7 @@ real("the same capture as nanosecond pcap, pcapng and gzip says the same", (t) =
 		t.true(events.length > 10);
 		for (const format of ["nsecpcap", "pcapng"]) {
 			const converted = join(folder, format);
-			await runProgram("editcap", ["-F", format, file, converted], 30_000);
+			await runProgram("editcap", ["-F", format, file, converted], 60_000);
 			t.deepEqual((await readPaths([converted])).events, events, format);
 			await writeFile(`${converted}.gz`, gzipSync(await readFile(converted)));
 			t.deepEqual((await readPaths([`${converted}.gz`])).events, events, `${format}, gzip`);
@@ -150,7 +150,7 @@ real("all interfaces at once: Linux cooked captures of both versions", (t) =>
 			const args = ["-i", "any", "-y", type, "-n", "-s", "0", "-B", "65536", "-Z", "root", "-w", file];
 			const tcpdump = new Program("tcpdump", [...args, "tcp", "port", String(nginx.port)]);
 			scope.defer(() => tcpdump.stop("SIGINT"));
-			await tcpdump.until(() => tcpdump.stderr.includes("listening on"), 10_000);
+			await tcpdump.until(() => tcpdump.stderr.includes("listening on"), 60_000);
 			await transfer(scope, nginx, "127.0.0.1");
 			await transfer(scope, nginx, "[::1]");
 			await pause(BLOCK_MS);
@@ -185,14 +185,14 @@ server.bind(port, host, () => {
 real("UDP in fragments, IPv4 and IPv6, on a loopback with small packets", (t) =>
 	withScope(async (scope) => {
 		const netns = `polytap-pcap-${process.pid}`;
-		await runProgram("ip", ["netns", "add", netns], 10_000);
-		scope.defer(() => runProgram("ip", ["netns", "delete", netns], 10_000));
-		await runProgram("ip", ["-n", netns, "link", "set", "lo", "mtu", "1500", "up"], 10_000);
+		await runProgram("ip", ["netns", "add", netns], 60_000);
+		scope.defer(() => runProgram("ip", ["netns", "delete", netns], 60_000));
+		await runProgram("ip", ["-n", netns, "link", "set", "lo", "mtu", "1500", "up"], 60_000);
 		const file = join(await scope.folder(), "udp.pcap");
 		const args = ["-i", "lo", "-n", "-s", "0", "-Z", "root", "-w", file, "udp or ip6 or (ip[6:2] & 0x3fff != 0)"];
 		const tcpdump = new Program("tcpdump", args, { netns });
 		scope.defer(() => tcpdump.stop("SIGINT"));
-		await tcpdump.until(() => tcpdump.stderr.includes("listening on"), 10_000);
+		await tcpdump.until(() => tcpdump.stderr.includes("listening on"), 60_000);
 		// an IPv6 address is usable a moment after the interface is up
 		await pause(500);
 		const port = await freePort();
@@ -200,7 +200,7 @@ real("UDP in fragments, IPv4 and IPv6, on a loopback with small packets", (t) =>
 			["udp4", "127.0.0.1"],
 			["udp6", "::1"],
 		] as const)
-			await runProgram(process.execPath, ["-e", UDP_ECHO, type, host, String(port)], 20_000, { netns });
+			await runProgram(process.execPath, ["-e", UDP_ECHO, type, host, String(port)], 60_000, { netns });
 		await pause(BLOCK_MS);
 		await tcpdump.stop("SIGINT");
 		const { events, counters } = await readPaths([file]);
@@ -231,7 +231,7 @@ real("cut to 96 bytes a packet: captured and missing together are what was sent"
 		await transfer(scope, nginx, "127.0.0.1");
 		await tcpdump.stop();
 		const cut = join(folder, "cut.pcap");
-		await runProgram("editcap", ["-s", "96", file, cut], 30_000);
+		await runProgram("editcap", ["-s", "96", file, cut], 60_000);
 		const { events, counters } = await readPaths([cut]);
 		const missingBytes = events.reduce((sum, event) => sum + (event.kind === "gap" ? (event.length ?? 0) : 0), 0);
 		t.true(missingBytes > SIZE);

@@ -86,7 +86,7 @@ live("a reload changes what new connections are pinned to; port hints leave the 
 		const pinned = withTargets([{ ports: [server.port], protocol: "redis" }]);
 		await writeFile(file, JSON.stringify({ version: 1, ...pinned }));
 		polytap.program.kill("SIGHUP");
-		await polytap.program.until(() => polytap.program.stderr.slice(at).includes("reload: applied"), 20_000);
+		await polytap.program.until(() => polytap.program.stderr.slice(at).includes("reload: applied"), 60_000);
 		t.is(await server.cli("SET", "after", "1"), "OK");
 		const { exchanges } = await recorded(polytap, path);
 		const said = exchanges
@@ -110,7 +110,7 @@ live("polytap read --pin: a packet capture of an odd port", (t) =>
 		await client.end();
 		await tcpdump.stop();
 		const read = async (...args: readonly string[]) =>
-			exchangesIn((await runProgram(process.execPath, [CLI, "read", ...args, file], 30_000)).stdout);
+			exchangesIn((await runProgram(process.execPath, [CLI, "read", ...args, file], 60_000)).stdout);
 		t.deepEqual(
 			(await read()).map(({ protocol, kind }) => [protocol, kind]),
 			[["raw", "connection"]],

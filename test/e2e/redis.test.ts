@@ -227,7 +227,7 @@ live(
 			const bench = new Program("redis-benchmark", [...args, "EVAL", script, "0"]);
 			scope.defer(() => bench.stop());
 			const count = async (): Promise<number> => Number(await server.ask("GET", "n"));
-			await bench.until(async () => (await count()) > 1000, 20_000);
+			await bench.until(async () => (await count()) > 1000, 60_000);
 			const running = await start(scope, server);
 			await pause(50);
 			await bench.stop("SIGINT");

@@ -80,7 +80,7 @@ class Run {
 		await writeFile(config, Run.config(out, ports));
 		const program = new Program(process.execPath, [CLI, "run", "-c", config, "--totals", totals]);
 		scope.defer(() => program.stop("SIGKILL"));
-		await program.until(() => /^ready: /m.test(program.stderr), 30_000);
+		await program.until(() => /^ready: /m.test(program.stderr), 60_000);
 		return new Run(program, config, out, totals);
 	}
 
@@ -99,7 +99,7 @@ class Run {
 		process.kill(this.program.pid, "SIGHUP");
 		this.#reloads++;
 		const told = () => this.program.stderr.match(/^reload: applied: /gm)?.length ?? 0;
-		await this.program.until(() => told() === this.#reloads, 20_000);
+		await this.program.until(() => told() === this.#reloads, 60_000);
 	}
 
 	async stop(): Promise<{ readonly paths: readonly string[]; readonly totals: Totals; readonly code: number | null }> {

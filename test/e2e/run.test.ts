@@ -17,7 +17,7 @@ if (why !== null) createWriteStream("", { fd: 2 }).write(`SKIPPED run: ${why}\n`
 const test: TestFn = anyTest;
 const live = why === null ? test.serial : test.serial.skip;
 
-const READY_MS = 30_000;
+const READY_MS = 60_000;
 
 function polytap(...args: string[]): Program {
 	return new Program(process.execPath, [CLI, ...args]);
@@ -102,7 +102,7 @@ live("a reader of stdout that goes away ends it quietly", (t) =>
 		scope.defer(() => program.stop("SIGKILL"));
 		await program.until(() => isReady(program), READY_MS);
 		await requests(server.port, 1);
-		await program.until(() => program.stdout.includes("\n"), 5_000);
+		await program.until(() => program.stdout.includes("\n"), 60_000);
 		await pause(200);
 		await requests(server.port, 3);
 		await program.exited;

@@ -247,7 +247,7 @@ needing("curl")("HTTP through the relay while another connection of the same rel
 			}
 		})();
 		for (let n = 0; n < 20; n++) {
-			const { stdout } = await runProgram("curl", ["-sS", "-m", "10", `http://127.0.0.1:${sidecar.port}/${n}`], 20_000);
+			const { stdout } = await runProgram("curl", ["-sS", "-m", "10", `http://127.0.0.1:${sidecar.port}/${n}`], 60_000);
 			t.is(stdout, "fine");
 		}
 		isOver = true;

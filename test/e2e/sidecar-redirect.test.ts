@@ -33,7 +33,7 @@ async function echo(scope: Scope, netns: string, url: string, asNobody = false):
 	const file = join(await scope.folder(), "body");
 	const body = randomBytes(100_000);
 	await writeFile(file, body, { mode: 0o644 });
-	await runProgram("chmod", ["755", join(file, "..")], 5_000);
+	await runProgram("chmod", ["755", join(file, "..")], 60_000);
 	const curl = ["curl", "-sS", "-g", "-m", "10", "--data-binary", `@${file}`, "-o", "-", url];
 	const line = asNobody ? ["setpriv", `--reuid=${NOBODY}`, "--clear-groups", ...curl] : curl;
 	const program = new Program("sh", ["-c", `"$@" | sha256sum`, "sh", ...line], { netns });

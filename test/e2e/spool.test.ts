@@ -95,7 +95,7 @@ async function run(scope: Scope, { folder, url, source = {}, spool = {} }: Setti
 	);
 	const program = new Program(process.execPath, [CLI, "run", "-c", config]);
 	scope.defer(() => program.stop("SIGKILL"));
-	await program.until(() => /^ready: /m.test(program.stderr), 30_000);
+	await program.until(() => /^ready: /m.test(program.stderr), 60_000);
 	return new Running(program);
 }
 

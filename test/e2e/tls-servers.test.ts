@@ -73,13 +73,13 @@ needing("Redis", missing("bpf", "redis-server", "redis-cli", "openssl"))("Redis:
 		const args = ["--port", "0", "--tls-port", String(port), "--tls-cert-file", certificate, "--tls-key-file", key];
 		const server = new Program("redis-server", [...args, "--tls-auth-clients", "no", "--save", "", "--dir", folder]);
 		scope.defer(() => server.stop("SIGTERM"));
-		await server.until(() => accepts(port), 10_000);
+		await server.until(() => accepts(port), 60_000);
 		const capture = await startTlsCapture(scope, [port], "auto");
 		const values = Array.from({ length: 50 }, (_, n) => bodyOf(idOf(2, n), 40 * KIB).toString("latin1"));
 		const script = join(folder, "commands");
 		const commands = values.flatMap((value, n) => [`set key${n} ${value}`, `get key${n}`]);
 		await writeFile(script, `${commands.join("\n")}\n`);
-		await runProgram("sh", ["-c", `redis-cli --tls --insecure -p ${port} < ${script} > /dev/null`], 20_000);
+		await runProgram("sh", ["-c", `redis-cli --tls --insecure -p ${port} < ${script} > /dev/null`], 60_000);
 		const records = await recordsOf(capture);
 		const gets = records.filter(({ summary }) => /^get/i.test(summary.operation));
 		const sets = records.filter(({ summary }) => /^set/i.test(summary.operation));
@@ -99,7 +99,7 @@ needing("GnuTLS", missing("bpf", "nginx", "wget", "openssl"))("GnuTLS: wget, the
 		for (const name of names) await writeFile(join(nginx.files, name), bodyOf(name, MIB));
 		const capture = await startTlsCapture(scope, [nginx.port], "client");
 		const urls = names.map((name) => `https://127.0.0.1:${nginx.port}/files/${name}`);
-		await runProgram("wget", ["-q", "--no-check-certificate", "-O", "/dev/null", ...urls], 20_000);
+		await runProgram("wget", ["-q", "--no-check-certificate", "-O", "/dev/null", ...urls], 60_000);
 		const records = await recordsOf(capture);
 		t.is(records.length, names.length);
 		for (const [n, { connection, response }] of records.entries()) {
@@ -115,7 +115,11 @@ needing("mount namespace", missing("bpf", "nginx", "curl", "openssl", "unshare",
 	"a server that comes later, in a mount namespace of its own, with its own copy of the library",
 	(t) =>
 		withScope(async (scope) => {
-			const { stdout } = await runProgram("sh", ["-c", "ldd $(command -v nginx) | grep -o '/[^ ]*libssl[^ ]*'"], 5_000);
+			const { stdout } = await runProgram(
+				"sh",
+				["-c", "ldd $(command -v nginx) | grep -o '/[^ ]*libssl[^ ]*'"],
+				60_000,
+			);
 			const of = await realpath(stdout.trim());
 			const file = join(await scope.folder(), "copy");
 			await copyFile(of, file);

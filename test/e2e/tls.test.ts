@@ -145,7 +145,7 @@ live("switched off: one record for each connection, with what its hellos show", 
 		const polytap = await startPolytap(scope, {
 			config: captureConfig({ source, ports: [nginx.port], path }),
 		});
-		await runProgram("curl", ["-sk", `https://localhost:${nginx.port}/small`], 10_000);
+		await runProgram("curl", ["-sk", `https://localhost:${nginx.port}/small`], 60_000);
 		await polytap.settled();
 		await polytap.stop();
 		const records: Exchange[] = [];

@@ -429,7 +429,7 @@ http {
 		join(folder, "error.log"),
 	]);
 	scope.defer(() => program.stop("SIGTERM"));
-	await program.until(() => accepts(port), 10_000);
+	await program.until(() => accepts(port), 60_000);
 	return port;
 }
 

@@ -14,6 +14,6 @@ export async function makeCertificate(scope: Scope): Promise<Certificate> {
 	const [certificate, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
 	const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
 	const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
-	await runProgram("openssl", ["req", "-x509", ...kind, ...subject, "-keyout", key, "-out", certificate], 20_000);
+	await runProgram("openssl", ["req", "-x509", ...kind, ...subject, "-keyout", key, "-out", certificate], 60_000);
 	return { certificate, key };
 }

@@ -89,7 +89,7 @@ export class Client {
 		return new Promise((resolve, reject) => {
 			const headers = { "content-type": "text/plain", "content-length": body.length };
 			const ask = this.options.tls === true ? tlsRequest : request;
-			const call = ask({ ...to, method: "POST", agent: this.agent, headers, timeout: 20_000 }, (response) => {
+			const call = ask({ ...to, method: "POST", agent: this.agent, headers, timeout: 60_000 }, (response) => {
 				const hash = createHash("sha256");
 				const clientPort = response.socket.localPort ?? 0;
 				response.on("data", (chunk: Buffer) => hash.update(chunk));
@@ -98,7 +98,7 @@ export class Client {
 					resolve({ clientPort, responseSha256: hash.digest("hex"), status: response.statusCode ?? 0 }),
 				);
 			});
-			call.on("timeout", () => call.destroy(new Error("no answer in 20 s")));
+			call.on("timeout", () => call.destroy(new Error("no answer in 60 s")));
 			call.on("error", reject);
 			call.end(body);
 		});

@@ -13,8 +13,10 @@ import plugin from "../../../sources/ebpf/index.js";
 import { missing } from "./needs.js";
 import { pause } from "./program.js";
 
-const QUIET_MS = 80;
-const SETTLE_MS = 10_000;
+/** Looks that see nothing new, so far apart: one alone may come before the reader had its turn. */
+const QUIET_LOOKS = 3;
+const QUIET_MS = 40;
+const SETTLE_MS = 60_000;
 
 const lacking = missing("bpf", "cc");
 if (lacking !== null) console.error(`SKIPPED, the kernel side is not tested: ${lacking}`);
@@ -174,10 +176,23 @@ export class Capture {
 	/** Resolves when nothing has come for a while. */
 	async settle(): Promise<void> {
 		const until = Date.now() + SETTLE_MS;
-		for (let seen = -1; seen !== this.events && Date.now() < until; ) {
+		let seen = -1;
+		for (let quiet = 0; quiet < QUIET_LOOKS && Date.now() < until; ) {
+			quiet = seen === this.events ? quiet + 1 : 0;
 			seen = this.events;
 			await pause(QUIET_MS);
 		}
+	}
+
+	/** Resolves when it holds; rejects after a minute. */
+	async until(holds: () => boolean, what: string): Promise<void> {
+		for (const deadline = Date.now() + SETTLE_MS; !holds(); await pause(QUIET_MS))
+			if (Date.now() > deadline) throw new Error(`not in ${SETTLE_MS} ms: ${what}`);
+	}
+
+	/** Resolves when packets are watched. */
+	watchesPackets(): Promise<void> {
+		return this.until(() => this.counters().wire_attached === 1, "packets are watched");
 	}
 
 	/** Ends the capture; safe to call twice. Resolves to the counters of both halves. */

@@ -25,7 +25,7 @@ export async function startGoServer(scope: Scope, path: string, tls: Certificate
 	const program = new Program(path, ["server", String(port), accessLog, tls.certificate, tls.key]);
 	const stop = async () => void (await program.stop("SIGTERM"));
 	scope.defer(stop);
-	await program.until(() => program.stderr.includes("listening"), 10_000);
+	await program.until(() => program.stderr.includes("listening"), 60_000);
 	return { port, program, accessLog, stop };
 }
 

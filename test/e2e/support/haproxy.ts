@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { accepts, freePort } from "./port.js";
-import { Program, pause } from "./program.js";
+import { freePort, isListening } from "./port.js";
+import { Program } from "./program.js";
 import type { Scope } from "./scope.js";
 
 export interface Haproxy {
@@ -36,10 +36,6 @@ ${more.map((line) => `\t${line}\n`).join("")}`,
 	);
 	const program = new Program("haproxy", ["-db", "-f", file], { netns });
 	scope.defer(() => program.stop("SIGTERM"));
-	await program.until(async () => {
-		if (netns === null) return accepts(port);
-		await pause(300);
-		return true;
-	}, 10_000);
+	await program.until(() => isListening(program.pid, port), 60_000);
 	return { port, program };
 }

@@ -36,7 +36,7 @@ export async function startMariaDb(scope: Scope, options: readonly string[] = []
 		...options,
 	]);
 	scope.defer(() => program.stop("SIGTERM"));
-	await program.until(() => accepts(port), 30_000);
+	await program.until(() => accepts(port), 60_000);
 	const root = await createConnection({ socketPath: join(folder, "socket"), user: "root", multipleStatements: true });
 	await root.query(
 		`CREATE DATABASE shop; CREATE USER app@'%' IDENTIFIED BY '${PASSWORD}'; GRANT ALL ON *.* TO app@'%'; FLUSH PRIVILEGES`,

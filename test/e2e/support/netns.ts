@@ -14,7 +14,7 @@ export interface NamespacePair {
 export const CLIENT_NETWORKS = ["192.0.2.0/24", "2001:db8::/64"] as const;
 
 let count = 0;
-const ip = (...args: readonly string[]) => runProgram("ip", args, 10_000);
+const ip = (...args: readonly string[]) => runProgram("ip", args, 60_000);
 
 /** Two network namespaces with a cable between them, IPv4 and IPv6, removed at the end. */
 export async function namespacePair(scope: Scope): Promise<NamespacePair> {
@@ -40,6 +40,6 @@ export async function namespacePair(scope: Scope): Promise<NamespacePair> {
 
 /** Runs a command in a namespace and returns what it printed. */
 export async function inside(netns: string, command: string, args: readonly string[]): Promise<string> {
-	const { stdout } = await runProgram(command, args, 20_000, { netns });
+	const { stdout } = await runProgram(command, args, 60_000, { netns });
 	return stdout;
 }

@@ -1,9 +1,10 @@
+import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { bodyOf, idOf } from "./body.js";
 import type { Certificate } from "./certificate.js";
-import { accepts, freePort } from "./port.js";
-import { Program, pause, runProgram } from "./program.js";
+import { freePort } from "./port.js";
+import { Program, runProgram } from "./program.js";
 import type { Scope } from "./scope.js";
 
 export interface NginxOptions {
@@ -70,11 +71,8 @@ export async function startNginx(scope: Scope, options: NginxOptions = {}): Prom
 	scope.defer(() => program.stop("SIGTERM"));
 	const { netns } = options;
 	let asked = 0;
-	await program.until(async () => {
-		if (netns === undefined || netns === null) return accepts(port);
-		await pause(300);
-		return true;
-	}, 10_000);
+	// written when it listens
+	await program.until(() => existsSync(join(folder, "nginx.pid")), 60_000);
 	return {
 		port,
 		program,
@@ -85,7 +83,7 @@ export async function startNginx(scope: Scope, options: NginxOptions = {}): Prom
 			const { stdout } = await runProgram(
 				"curl",
 				["-s", "-m", "10", ...(options.http2 === true ? ["--http2-prior-knowledge"] : []), url],
-				10_000,
+				60_000,
 				{ netns: netns ?? null },
 			);
 			const count = /\n\s*\d+\s+\d+\s+(\d+)/.exec(stdout)?.[1];

@@ -30,6 +30,6 @@ export async function startNodeServer(scope: Scope, tls?: Certificate, wanted?: 
 	]);
 	const stop = async () => void (await program.stop("SIGTERM"));
 	scope.defer(stop);
-	await program.until(() => program.stderr.includes("listening"), 10_000);
+	await program.until(() => program.stderr.includes("listening"), 60_000);
 	return { port, program, accessLog, stop };
 }

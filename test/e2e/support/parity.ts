@@ -58,7 +58,7 @@ export async function compareLive(scope: Scope, servers: MixedServers, options: 
 	const args = ["compare", "-c", file, "--by", "type", "-f", "json", "-o", out, ...(options.args ?? [])];
 	const program = new Program(process.execPath, [CLI, ...args]);
 	scope.defer(() => program.stop("SIGKILL"));
-	await program.until(() => /^ready: /m.test(program.stderr), 30_000);
+	await program.until(() => /^ready: /m.test(program.stderr), 60_000);
 	await servers.drive(relays, options.each);
 	await pause(1_000);
 	const { code } = await program.stop("SIGTERM", 120_000);

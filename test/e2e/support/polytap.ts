@@ -2,6 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
+import { metricName } from "../../../core/app/metrics.js";
 import type { Totals } from "../../../core/app/totals.js";
 import { Program, pause } from "./program.js";
 import type { Scope } from "./scope.js";
@@ -10,6 +11,9 @@ import { cpuUs, isRunnable, type MemoryUse, memoryUse } from "./usage.js";
 /** The repository, seen from the compiled file. */
 export const REPOSITORY = fileURLToPath(new URL("../../../../", import.meta.url));
 export const CLI = join(REPOSITORY, "dist/core/app/cli.js");
+
+/** For a config: the endpoint that counters are asked of. */
+export const METRICS = { listen: "127.0.0.1:0" };
 
 /** Looks at it, 50 ms apart. */
 const QUIET_LOOKS = 6;
@@ -36,6 +40,10 @@ export interface Polytap {
 	memory(): MemoryUse;
 	/** Resolves when it has wanted no processor time to speak of for 300 ms: the backlog is worked off. */
 	settled(timeoutMs?: number): Promise<void>;
+	/** Resolves when the counter of a source is at least that. The config must have `metrics: METRICS`. */
+	counted(source: string, counter: string, least?: number): Promise<void>;
+	/** The counter of a source by now; 0 where it counted nothing. As above. */
+	counter(source: string, counter: string): Promise<number>;
 	/** SIGTERM, and the totals it wrote. Rejects when it does not end within 60 s or wrote none. */
 	stop(): Promise<PolytapEnd>;
 }
@@ -80,15 +88,24 @@ export async function startPolytap(scope: Scope, options: PolytapOptions): Promi
 		{ env: options.env ?? {} },
 	);
 	scope.defer(() => program.stop("SIGTERM"));
-	await program.until(() => /^ready: /m.test(program.stderr), 30_000);
+	await program.until(() => /^ready: /m.test(program.stderr), 60_000);
 	const { pid } = program;
+	const counter = async (source: string, name: string): Promise<number> => {
+		const url = /http:\/\/\S+\/metrics/.exec(program.stderr)?.[0];
+		if (url === undefined) throw new Error(`no metrics: ${program.stderr}`);
+		const text = await (await fetch(url)).text();
+		const line = new RegExp(`^${metricName("polytap_source", name)}\\{source="${source}",.*\\} (.*)$`, "m");
+		return Number(line.exec(text)?.[1] ?? 0);
+	};
 	return {
 		program,
 		pid,
 		configPath: config,
 		cpuUs: () => cpuUs(pid),
 		memory: () => memoryUse(pid),
-		async settled(timeoutMs = 30_000) {
+		counter,
+		counted: (source, name, least = 1) => program.until(async () => (await counter(source, name)) >= least, 60_000),
+		async settled(timeoutMs = 60_000) {
 			const deadline = Date.now() + timeoutMs;
 			let cpu = cpuUs(pid);
 			for (let quiet = 0; quiet < QUIET_LOOKS && Date.now() < deadline && program.isRunning; ) {

@@ -76,7 +76,7 @@ export async function startPostgresql(
 	if (hasTls) {
 		const [key, certificate] = [join(data, "server.key"), join(data, "server.crt")];
 		const request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"];
-		await runProgram("openssl", [...request, "-keyout", key, "-out", certificate], 30_000);
+		await runProgram("openssl", [...request, "-keyout", key, "-out", certificate], 60_000);
 		for (const file of [key, certificate]) await chown(file, user, group);
 		await chmod(key, 0o600);
 	}
@@ -95,7 +95,7 @@ export async function startPostgresql(
 	const line = [...as, join(bin, "postgres"), "-D", data, ...args];
 	const server = new Program("setpriv", line, { cwd: folder, netns });
 	scope.defer(() => server.stop("SIGINT", 20_000));
-	if (netns === null) await server.until(() => accepts(port), 30_000);
+	if (netns === null) await server.until(() => accepts(port), 60_000);
 	const env = { PGHOST: "127.0.0.1", PGPORT: String(port), PGUSER: "postgres", PGDATABASE: "postgres" };
 	const cluster: Cluster = {
 		port,
@@ -105,7 +105,7 @@ export async function startPostgresql(
 		// by the socket's file, which nobody captures
 		ask: async (sql) =>
 			(
-				await runProgram(join(bin, "psql"), ["-XAtc", sql], 30_000, { env: { ...env, PGHOST: folder } })
+				await runProgram(join(bin, "psql"), ["-XAtc", sql], 60_000, { env: { ...env, PGHOST: folder } })
 			).stdout.trimEnd(),
 	};
 	await server.until(async () => {

@@ -36,7 +36,7 @@ export async function startRedis(scope: Scope): Promise<RedisServer> {
 	const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
 	const program = new Program("redis-server", args);
 	scope.defer(() => program.stop("SIGTERM"));
-	await program.until(() => accepts(port), 20_000);
+	await program.until(() => accepts(port), 60_000);
 	const cli = async (more: readonly string[]): Promise<string> =>
 		(await runProgram("redis-cli", more, 60_000)).stdout.trimEnd();
 	const ask = (...words: readonly string[]): Promise<string> => cli(["-s", socket, ...words]);
@@ -84,7 +84,7 @@ export class RawClient {
 	}
 
 	async until(answer: string, from = 0): Promise<string> {
-		const deadline = Date.now() + 10_000;
+		const deadline = Date.now() + 60_000;
 		while (!this.received.slice(from).endsWith(answer)) {
 			if (Date.now() > deadline) throw new Error(`no ${JSON.stringify(answer)} in ${JSON.stringify(this.received)}`);
 			await pause(5);

@@ -45,7 +45,7 @@ export async function startSidecar(
 	const args = [CLI, "run", "-c", join(folder, "polytap.yaml"), "--totals", join(folder, "totals.json")];
 	const program = new Program(process.execPath, args, { netns: netns ?? null });
 	scope.defer(() => program.stop("SIGKILL"));
-	await program.until(() => /^ready: /m.test(program.stderr), 30_000);
+	await program.until(() => /^ready: /m.test(program.stderr), 60_000);
 	return {
 		port: Number(/listens on \S+:(\d+)/.exec(program.stderr)?.[1]),
 		program,

@@ -7,7 +7,7 @@ import { REPOSITORY } from "./polytap.js";
 import { runProgram } from "./program.js";
 
 const COMPILE_MS = 60_000;
-const COMMAND_MS = 20_000;
+const COMMAND_MS = 60_000;
 let folder: string | null = null;
 const live = new Set<ChildProcess>();
 

@@ -26,7 +26,7 @@ export async function startTcpdump(
 	const args = ["-i", "lo", "-n", "-s", "0", "-B", "65536", "-Z", "root", "-w", file, "tcp", "port", String(port)];
 	const program = new Program("tcpdump", args, { netns });
 	scope.defer(() => program.stop("SIGINT"));
-	await program.until(() => program.stderr.includes("listening on"), 10_000);
+	await program.until(() => program.stderr.includes("listening on"), 60_000);
 	return {
 		program,
 		async stop() {

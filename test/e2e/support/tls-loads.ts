@@ -114,7 +114,7 @@ export const pythonLoad =
 /** Why Python's clients cannot run here, or null. */
 export async function missingPython(): Promise<string | null> {
 	try {
-		await runProgram("python3", ["-c", "import requests, ssl, asyncio"], 20_000);
+		await runProgram("python3", ["-c", "import requests, ssl, asyncio"], 60_000);
 		return null;
 	} catch {
 		return "python3 with requests is not installed";

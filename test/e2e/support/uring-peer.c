@@ -6,12 +6,14 @@
  *   sqpoll   from a thread of the kernel
  *
  * serve HOW                          prints its port
- * fetch HOW PORT CONNECTIONS REQUESTS BYTES   posts, compares what comes back, prints how many were right
+ * fetch HOW PORT CONNECTIONS REQUESTS BYTES   posts, compares what comes back, prints how many were right; after its first
+ *                                             connection it prints "first" and goes on at SIGUSR1
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <liburing.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,8 +154,12 @@ static void serve(void)
 static void fetch(int port, int connections, int requests, size_t bytes)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
-	int right = 0;
+	int right = 0, signal;
+	sigset_t go_on;
 
+	sigemptyset(&go_on);
+	sigaddset(&go_on, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &go_on, NULL);
 	for (int c = 0; c < connections; c++) {
 		int fd = socket(AF_INET, SOCK_STREAM, 0);
 		io_uring_prep_connect(io_uring_get_sqe(&ring), fd, (void *)&to, sizeof(to));
@@ -169,8 +175,11 @@ static void fetch(int port, int connections, int requests, size_t bytes)
 				right++;
 		}
 		close(fd);
-		/* what the first was learned from takes a moment */
-		usleep(c == 0 ? 500000 : 0);
+		if (c == 0) {
+			printf("first\n");
+			fflush(stdout);
+			sigwait(&go_on, &signal);
+		}
 	}
 	printf("%d\n", right);
 }

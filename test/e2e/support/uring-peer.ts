@@ -33,20 +33,31 @@ async function compile(): Promise<string> {
 export async function startUringServer(scope: Scope, how: Completion): Promise<{ port: number; program: Program }> {
 	const program = new Program(await uringPeer(), ["serve", how]);
 	scope.defer(() => program.stop("SIGTERM"));
-	await program.until(() => program.stdout.includes("\n"), 10_000);
+	await program.until(() => program.stdout.includes("\n"), 60_000);
 	return { port: Number(program.stdout), program };
 }
 
-/** Posts bodies and compares the answers, connection by connection; resolves to how many were right. */
+/**
+ * Posts bodies and compares the answers, connection by connection; resolves to how many were right. `learned` is waited for
+ * behind the first connection.
+ */
 export async function uringFetch(
+	scope: Scope,
 	how: Completion,
 	port: number,
-	connections: number,
-	requests: number,
-	bytes: number,
+	{ connections, requests, bytes }: { connections: number; requests: number; bytes: number },
+	learned: () => Promise<void>,
 ): Promise<number> {
 	const words = ["fetch", how, String(port), String(connections), String(requests), String(bytes)];
-	return Number((await runProgram(await uringPeer(), words, FETCH_MS)).stdout);
+	const program = new Program(await uringPeer(), words);
+	scope.defer(() => program.stop("SIGKILL"));
+	await program.until(() => program.stdout.startsWith("first\n"), FETCH_MS);
+	await learned();
+	program.kill("SIGUSR1");
+	await program.until(() => /^first\n\d+\n/.test(program.stdout) || !program.isRunning, FETCH_MS);
+	const { code } = await program.exited;
+	if (code !== 0) throw new Error(program.stderr);
+	return Number(program.stdout.split("\n")[1]);
 }
 
 /** What `uringFetch` posts in this request of this connection. */
