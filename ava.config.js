@@ -1,4 +1,4 @@
 export default {
 	files: ["dist/test/**/*.test.js", "!dist/test/e2e/**"],
-	timeout: "2m",
+	timeout: "10m",
 };

@@ -19,6 +19,7 @@ export interface ChildTask {
 	readonly isReadOnly: boolean;
 }
 
+/** A call that has not returned after so long never does; a busy machine takes its time for all of them together. */
 const HANG_MS = 60_000;
 /** What the child ends with where pages cannot be protected here. */
 export const CANNOT_PROTECT = 77;
@@ -71,7 +72,10 @@ function run(task: ChildTask, hangMs: number): Promise<Ended> {
 	const child = spawn(process.execPath, [script], { stdio: ["pipe", "pipe", "pipe"] });
 	let output = "";
 	let errors = "";
+	const timer = setTimeout(() => child.kill("SIGKILL"), hangMs);
 	child.stdout.on("data", (chunk) => {
+		// it says what it is doing: that goes on
+		timer.refresh();
 		output = (output + chunk).slice(-4096);
 	});
 	child.stderr.on("data", (chunk) => {
@@ -79,7 +83,6 @@ function run(task: ChildTask, hangMs: number): Promise<Ended> {
 	});
 	child.stdin.on("error", () => {});
 	child.stdin.end(JSON.stringify(task));
-	const timer = setTimeout(() => child.kill("SIGKILL"), hangMs);
 	return new Promise((resolve, reject) => {
 		child.once("error", reject);
 		child.once("close", (code, signal) => {
