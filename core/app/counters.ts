@@ -33,13 +33,23 @@ export function sumGroups(left: CounterGroups, right: CounterGroups): CounterGro
 
 /** The last counters of a worker that is no more: what still waited there was lost with it. */
 export function buried(groups: CounterGroups): CounterGroups {
-	const { connections_open: open = 0, bytes_held: _, ...engine } = groups.engine;
+	const {
+		connections_open: open = 0,
+		bytes_held: _,
+		correlation_connections_held: __,
+		correlation_held: held,
+		...engine
+	} = groups.engine;
 	const sinks = Object.entries(groups.sinks).map(([name, counters]): [string, Counters] => [
 		name,
 		withoutWaiting(counters),
 	]);
 	return {
-		engine: { ...engine, connections_lost_with_worker: open },
+		engine: {
+			...engine,
+			connections_lost_with_worker: open,
+			...(held === undefined ? {} : { correlation_lost_with_worker: held }),
+		},
 		sources: groups.sources,
 		parsers: groups.parsers,
 		sinks: Object.fromEntries(sinks),

@@ -34,7 +34,9 @@ export interface CorrelationHost {
 export class Correlation implements ExchangeStage {
 	readonly #host: CorrelationHost;
 	readonly #emit: (exchange: Exchange) => void;
-	readonly #groups = new Groups();
+	readonly #groups = new Groups(({ hop }) => {
+		if (hop !== null) this.#hops.delete(hop);
+	});
 	readonly #hops = new Map<string, HopGroups>();
 	/** All that wait, in the order of their deadlines. */
 	readonly #waiting = new Set<Entry>();
@@ -46,7 +48,11 @@ export class Correlation implements ExchangeStage {
 	}
 
 	opened(facts: ConnectionFacts, source: string): void {
-		if (this.#host.options.merge !== "off") this.#join(facts.ends, source, 0);
+		if (this.#host.options.merge !== "off") this.#join(facts, source, 0);
+	}
+
+	closed(ends: ConnectionEnds, nowUs: number): void {
+		this.#groups.close(ends, nowUs);
 	}
 
 	offer(exchange: Exchange, nowUs: number): void {
@@ -57,13 +63,13 @@ export class Correlation implements ExchangeStage {
 			return;
 		}
 		const { source } = exchange.seenBy;
-		const group = this.#join(exchange.facts.ends, source, nowUs);
+		const group = this.#join(exchange.facts, source, nowUs);
 		if (this.#isPlain(group, exchange)) {
 			this.#emit(exchange);
 			return;
 		}
 		const position = positionOf(exchange, group.bases);
-		const known = group.waiting.get(position);
+		const known = group.waitingAt(position);
 		if (known !== undefined) {
 			if (isSame(known.record, known.ordinal, exchange) && this.#isOther(known, exchange, source)) {
 				this.#merge(known, exchange, source);
@@ -80,8 +86,7 @@ export class Correlation implements ExchangeStage {
 			return;
 		}
 		const entry = new Entry(group, position, exchange.ordinal, exchange, source, nowUs + correlationWindowUs);
-		group.queue.push(entry);
-		group.waiting.set(position, entry);
+		group.wait(entry);
 		this.#waiting.add(entry);
 		this.#link(entry, exchange);
 		if (merge === "late" || !this.#mustWait(entry)) entry.isSettled = true;
@@ -95,9 +100,10 @@ export class Correlation implements ExchangeStage {
 
 	tick(nowUs: number): void {
 		for (const entry of this.#waiting) {
-			if (entry.deadlineUs > nowUs) return;
+			if (entry.deadlineUs > nowUs) break;
 			this.#expire(entry);
 		}
+		this.#groups.tick(nowUs, this.#host.options.correlationWindowUs);
 	}
 
 	flush(): void {
@@ -118,6 +124,7 @@ export class Correlation implements ExchangeStage {
 			correlation_legs_alone: legsAlone,
 			correlation_connections_forgotten: this.#groups.evicted,
 			correlation_held: this.#waiting.size,
+			correlation_connections_held: this.#groups.size,
 		};
 	}
 
@@ -130,8 +137,8 @@ export class Correlation implements ExchangeStage {
 		return !this.#hasSeveral && group.members.length === 1 && group.queue.length === 0 && hopOf(exchange) === null;
 	}
 
-	#join(ends: ConnectionEnds, source: string, nowUs: number): Group {
-		return this.#groups.join(ends, source, nowUs, this.#host.options.maxConnections);
+	#join(facts: ConnectionFacts, source: string, nowUs: number): Group {
+		return this.#groups.join(facts, source, nowUs, this.#host.options.maxConnections);
 	}
 
 	/** One that this source, or this side of an address translation, did not tell yet. */
@@ -177,8 +184,9 @@ export class Correlation implements ExchangeStage {
 			if (this.#hops.size > MOST_HOPS) this.#forgetHops();
 		}
 		hops[isDownstream ? "downstream" : "upstream"] = entry.group;
+		entry.group.hop = hop;
 		const group = hops[isDownstream ? "upstream" : "downstream"];
-		const other = group?.waiting.get(entry.position);
+		const other = group?.waitingAt(entry.position);
 		if (other?.leg != null && isSame(other.record, other.ordinal, exchange)) {
 			entry.leg.other = { entry: other, id: other.record.id, times: other.leg.times };
 			other.leg.other = { entry, id: entry.record.id, times };
@@ -245,7 +253,7 @@ export class Correlation implements ExchangeStage {
 	#finish(entry: Entry): void {
 		const { group, position, ordinal, record, sources, leg, otherIds } = entry;
 		this.#waiting.delete(entry);
-		group.waiting.delete(position);
+		group.leave(entry);
 		if (record.flags.includes("observers-differ")) this.#counts.differing++;
 		if (leg !== null && leg.other !== null) record.annotations = { ...record.annotations, ...linkAnnotations(leg) };
 		if (otherIds !== null) record.annotations = { ...record.annotations, "polytap.other_ids": otherIds };

@@ -23,10 +23,14 @@ export class Group {
 	readonly keys: string[];
 	/** Each source's own connection; one source has two where it sees both sides of an address translation. */
 	readonly members: { readonly source: string; readonly ends: ConnectionEnds }[] = [];
+	/** How many of the members may still say something. */
+	open = 0;
+	/** Since when none of them does. */
+	closedUs = 0;
 	/** True sequence numbers of both offsets 0, where anybody knows them. */
 	bases: readonly [number, number] | null;
-	/** By position. */
-	readonly waiting = new Map<number, Entry>();
+	/** By position. Null where nothing ever waited: most connections are seen once. */
+	#waiting: Map<number, Entry> | null = null;
 	#emitted: Emitted[] | null = null;
 	#emittedAt = 0;
 	/** In the order in which they came and must leave. */
@@ -34,10 +38,25 @@ export class Group {
 	/** True where a record waited in vain for other sources: the next ones do not. */
 	isAlone = false;
 	touchedUs = 0;
+	/** Of a proxy, whose leg it is. */
+	hop: string | null = null;
 
 	constructor(keys: string[], bases: readonly [number, number] | null) {
 		this.keys = keys;
 		this.bases = bases;
+	}
+
+	waitingAt(position: number): Entry | undefined {
+		return this.#waiting?.get(position);
+	}
+
+	wait(entry: Entry): void {
+		this.queue.push(entry);
+		(this.#waiting ??= new Map()).set(entry.position, entry);
+	}
+
+	leave(entry: Entry): void {
+		this.#waiting?.delete(entry.position);
 	}
 
 	hasSource(source: string): boolean {

@@ -1,23 +1,36 @@
-import type { ConnectionEnds } from "../engine/facts.js";
+import type { ConnectionEnds, ConnectionFacts } from "../engine/facts.js";
 import { Group } from "./group.js";
 import { keysOf } from "./place.js";
 
 /** How stale the order of use may be. */
 const TOUCH_EVERY_US = 1_000_000;
+/** So long after the last source has closed it, one that is behind still finds it. */
+const CLOSED_US = 10_000_000;
 
-/** The connections that sources told of, each found by its addresses or its sequence numbers. Bounded: the least used go first. */
+/**
+ * The connections that sources told of, each found by its addresses or its sequence numbers. Bounded: those that are over go
+ * after a while, and the least used where there are too many.
+ */
 export class Groups {
 	evicted = 0;
 	readonly #byKey = new Map<string, Group>();
 	readonly #all = new Set<Group>();
+	/** In the order in which they ended. */
+	readonly #closed = new Set<Group>();
+	readonly #onForgotten: (group: Group) => void;
+
+	constructor(onForgotten: (group: Group) => void) {
+		this.#onForgotten = onForgotten;
+	}
 
 	/** The group of a source's connection, made where nobody told of it before. */
-	join(ends: ConnectionEnds, source: string, nowUs: number, most: number): Group {
+	join(facts: ConnectionFacts, source: string, nowUs: number, most: number): Group {
+		const { ends } = facts;
 		if (ends.group instanceof Group) {
 			this.touch(ends.group, nowUs);
 			return ends.group;
 		}
-		const keys = keysOf(ends);
+		const keys = keysOf(facts);
 		const found = this.#find(keys, ends, source);
 		const group = found ?? this.#make(keys, ends, most);
 		for (const key of keys) this.#byKey.set(key, group);
@@ -27,9 +40,27 @@ export class Groups {
 			if (group.bases === null && ends.fromStart) group.bases = ends.bases;
 		}
 		group.members.push({ source, ends });
+		group.open++;
+		this.#closed.delete(group);
 		ends.group = group;
 		this.touch(group, nowUs);
 		return group;
+	}
+
+	/** One view of its connection is over. */
+	close({ group }: ConnectionEnds, nowUs: number): void {
+		if (!(group instanceof Group) || --group.open > 0) return;
+		group.closedUs = nowUs;
+		if (this.#all.has(group)) this.#closed.add(group);
+	}
+
+	/** `windowUs`: how long records wait. */
+	tick(nowUs: number, windowUs: number): void {
+		const beforeUs = nowUs - Math.max(CLOSED_US, 2 * windowUs);
+		for (const group of this.#closed) {
+			if (group.closedUs > beforeUs) return;
+			this.#forget(group);
+		}
 	}
 
 	touch(group: Group, nowUs: number): void {
@@ -70,6 +101,8 @@ export class Groups {
 	/** Who has it goes on with it; only those that come are not led to it any more. */
 	#forget(group: Group): void {
 		this.#all.delete(group);
+		this.#closed.delete(group);
+		this.#onForgotten(group);
 		for (const key of group.keys) if (this.#byKey.get(key) === group) this.#byKey.delete(key);
 	}
 }

@@ -3,7 +3,8 @@
  * the same for every observer of the connection, whatever addresses and sequence numbers it sees.
  */
 import type { CapturedExchange } from "../engine/captured-exchange.js";
-import type { ConnectionEnds } from "../engine/facts.js";
+import type { ConnectionEnds, ConnectionFacts } from "../engine/facts.js";
+import type { Transport } from "../events.js";
 
 /** Set in the ordinal of an exchange whose request was never seen: its position is that of the response. */
 const RESPONSE_ORDINAL = 0x8000_0000;
@@ -26,16 +27,24 @@ export function positionOf(exchange: CapturedExchange, bases: readonly [number, 
  * By what the connection is found. Addresses name it, except for loopback, which every network namespace has, so that without
  * its namespace it is nobody else's. The pair of sequence numbers names it whatever the addresses were translated to.
  */
-export function keysOf({ transport, client, server, bases, layer, netns, fromStart }: ConnectionEnds): string[] {
+export function keysOf({ endpointsHash, ends }: ConnectionFacts): string[] {
+	const { client, server, bases, layer, netns, fromStart } = ends;
 	const keys: string[] = [];
 	const isLocal = isLoopback(client.address) || isLoopback(server.address);
-	if (!isLocal || netns !== null)
-		keys.push(
-			`${transport} ${layer} ${client.address} ${client.port} ${server.address} ${server.port} ${isLocal ? netns : ""}`,
-		);
-	if (bases !== null && fromStart) keys.push(`${transport} ${layer} ${bases[0]} ${bases[1]}`);
+	// many are kept: where nothing more is to be said, the hash that there is already
+	const scope = `${layer === "transport" ? "" : layer}${isLocal ? ` ${netns}` : ""}`;
+	if (!isLocal || netns !== null) keys.push(scope === "" ? endpointsHash : endpointsHash + scope);
+	if (bases !== null && fromStart) keys.push(basesKey(ends, bases));
 	return keys;
 }
+
+/** A short string, in one piece. */
+function basesKey({ transport, layer }: ConnectionEnds, [a, b]: readonly [number, number]): string {
+	const kind = KINDS.indexOf(transport) * 2 + (layer === "transport" ? 0 : 1);
+	return String.fromCharCode(kind, a >>> 16, a & 0xffff, b >>> 16, b & 0xffff);
+}
+
+const KINDS: readonly Transport[] = ["tcp", "udp", "unix"];
 
 function isLoopback(address: string): boolean {
 	return address.startsWith("127.") || address === "::1";

@@ -22,7 +22,7 @@ import { connectionRecord } from "./connection-record.js";
 import { Conversation } from "./conversation.js";
 import type { ConversationOwner, EngineContext } from "./conversation-owner.js";
 import { EncryptedBelow } from "./encrypted-below.js";
-import { ConnectionFacts, type VantageFacts } from "./facts.js";
+import { type ConnectionEnds, ConnectionFacts, type VantageFacts } from "./facts.js";
 import { HeldExchanges } from "./held-exchanges.js";
 import { RecentBytes } from "./recent-bytes.js";
 import { RecentDatagrams } from "./recent-datagrams.js";
@@ -33,6 +33,8 @@ export interface ConnectionContext extends EngineContext {
 	emit(exchange: CapturedExchange): void;
 	/** The encrypted connection between two ends that some source watches, or null. */
 	carrierOf(ends: string): Connection | null;
+	/** No exchange with these ends comes any more. */
+	endsLeft(ends: ConnectionEnds): void;
 }
 
 /**
@@ -423,7 +425,9 @@ export class Connection implements ConversationOwner {
 		for (const vantage of this.vantages) {
 			vantage.swap();
 		}
+		const { ends } = this.facts;
 		this.facts = this.facts.flipped();
+		this.#engine.endsLeft(ends);
 	}
 
 	#learnTls(): void {

@@ -4,7 +4,7 @@ import type { Exchange } from "../exchange.js";
 import type { ParserPlugin } from "../plugin.js";
 import { type Advise, type CouldWant, look } from "./adviser.js";
 import { Connection, type ConnectionContext } from "./connection.js";
-import type { VantageFacts, VantagePiece } from "./facts.js";
+import type { ConnectionEnds, VantageFacts, VantagePiece } from "./facts.js";
 import { DEFAULT_ENGINE_OPTIONS, type EngineOptions } from "./options.js";
 import { type ConfiguredParser, ParserRegistry } from "./registry.js";
 import { SlabPool } from "./slab.js";
@@ -148,6 +148,7 @@ export class Engine implements ConnectionContext {
 		for (const connection of source.connections.values()) {
 			connection.finish();
 			this.#attention.delete(connection);
+			this.endsLeft(connection.facts.ends);
 		}
 		this.#openConnections -= source.connections.size;
 		source.connections.clear();
@@ -173,6 +174,10 @@ export class Engine implements ConnectionContext {
 		this.totals.exchange(exchange.outcome);
 		if (this.stage === null) this.#emit(exchange);
 		else this.stage.offer(exchange, this.nowUs);
+	}
+
+	endsLeft(ends: ConnectionEnds): void {
+		this.stage?.closed(ends, this.nowUs);
 	}
 
 	#handle(source: SourceState, event: CaptureEvent): void {
@@ -278,6 +283,7 @@ export class Engine implements ConnectionContext {
 			if (source.connections.get(connection.key) === connection) {
 				source.connections.delete(connection.key);
 				this.#openConnections--;
+				this.endsLeft(connection.facts.ends);
 			}
 	}
 }

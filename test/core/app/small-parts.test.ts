@@ -83,12 +83,12 @@ test("what was started last is stopped first, whatever single steps do", async (
 test("counters of several workers add up, high-water marks do not", (t) => {
 	t.deepEqual(sumCounters({ a: 1, x_high_water: 5 }, { a: 2, b: 3, x_high_water: 4 }), { a: 3, b: 3, x_high_water: 5 });
 	const dead = buried({
-		engine: { exchanges: 5, connections_open: 2, bytes_held: 9 },
+		engine: { exchanges: 5, connections_open: 2, bytes_held: 9, correlation_connections_held: 4, correlation_held: 3 },
 		sources: {},
 		parsers: {},
 		sinks: { out: { offered: 5, written: 3, waiting: 2 } },
 	});
-	t.deepEqual(dead.engine, { exchanges: 5, connections_lost_with_worker: 2 });
+	t.deepEqual(dead.engine, { exchanges: 5, connections_lost_with_worker: 2, correlation_lost_with_worker: 3 });
 	t.deepEqual(dead.sinks.out, { offered: 5, written: 3, lost_with_worker: 2 });
 	const both = sumGroups(dead, {
 		engine: { exchanges: 1 },

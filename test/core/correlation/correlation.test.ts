@@ -1,4 +1,6 @@
 /** One exchange, several observers, one record: by position, across translation, never across namespaces, within bounds. */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import test from "ava";
 import { Correlation } from "../../../core/correlation/correlation.js";
 import type { EngineOptions } from "../../../core/engine/options.js";
@@ -244,6 +246,60 @@ test("nothing grows: at the cap the oldest goes on as it is, counted", (t) => {
 	h.engine.sourceEnded(h.proxy, h.nowUs);
 	t.is(h.exchanges.length, 17_000);
 	t.is(h.counters.bytes_held, 0);
+});
+
+test("a connection that all have closed is known for ten seconds more, and then costs nothing", (t) => {
+	const h = new Two().ebpf().sidecar().exchange("test").close([4, 11]).pass(60_000).pass(9_000_000);
+	t.is(h.counters.correlation_connections_held, 1);
+	h.exchange("proxy").pass(WINDOW_US);
+	t.deepEqual(h.exchanges[1]!.flags, ["seen-before"]);
+	// one of its two sources still has it
+	h.pass(20_000_000);
+	t.is(h.counters.correlation_connections_held, 1);
+	h.by("proxy", () => h.close([4, 11])).pass(60_000).pass(9_900_000);
+	t.is(h.counters.correlation_connections_held, 1);
+	h.pass(300_000);
+	t.is(h.counters.correlation_connections_held, 0);
+	t.is(h.counters.correlation_connections_forgotten, 0);
+	// the same addresses again
+	h.ebpf(2, { bases: [7_000, 9_000] }).sidecar(2).exchange("test", 0, 0, 2).exchange("proxy", 0, 0, 2);
+	t.deepEqual(h.seenBy, ["test", "proxy", "test+proxy"]);
+});
+
+test("ends that turn out to be the other way round leave nothing behind", (t) => {
+	const h = new Two().ebpf(1, { roleKnown: false }).sidecar();
+	h.exchange("test").exchange("proxy").close([4, 11]);
+	h.by("proxy", () => h.close([4, 11])).pass(60_000).pass(11_000_000);
+	t.is(h.counters.correlation_connections_held, 0);
+	const turned = new Two().ebpf(1, { client: B, server: A, roleKnown: false });
+	turned.ebpf(2).exchange("test", 0, 0, 2).close([4, 11], "fin", 2).close([11, 4]).pass(60_000).pass(11_000_000);
+	t.is(turned.exchanges[0]!.connection.client.port, A.port);
+	t.is(turned.counters.correlation_connections_held, 0);
+});
+
+test("connections that come and go, hours of them: memory is that of the last seconds", (t) => {
+	setFlagsFromString("--expose-gc");
+	const gc = runInNewContext("gc") as () => void;
+	const h = new Two();
+	const heap = () => {
+		h.exchanges.length = 0;
+		gc();
+		return process.memoryUsage().heapUsed / 2 ** 20;
+	};
+	const comeAndGo = (from: number, to: number) => {
+		for (let conn = from; conn < to; conn++) {
+			const port = 1_024 + (conn % 60_000);
+			h.ebpf(conn, { client: { address: "10.0.0.1", port }, bases: [conn, conn] }).exchange("test", 0, 0, conn, "");
+			h.close([4, 6], "fin", conn).pass(1_000);
+		}
+	};
+	comeAndGo(0, 11_000);
+	const before = heap();
+	comeAndGo(11_000, 36_000);
+	const grown = heap() - before;
+	t.true((h.counters.correlation_connections_held ?? 0) < 12_000);
+	// what is kept of 25,000 would show
+	t.true(grown < 16, `${grown} MiB more`);
 });
 
 test("connections beyond the cap are forgotten, counted, and what they say still comes out", (t) => {
