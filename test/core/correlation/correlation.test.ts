@@ -256,20 +256,27 @@ test("a connection that all have closed is known for ten seconds more, and then 
 	// one of its two sources still has it
 	h.pass(20_000_000);
 	t.is(h.counters.correlation_connections_held, 1);
-	h.by("proxy", () => h.close([4, 11])).pass(60_000).pass(9_900_000);
+	h.by("proxy", () => h.close([4, 11]))
+		.pass(60_000)
+		.pass(9_900_000);
 	t.is(h.counters.correlation_connections_held, 1);
 	h.pass(300_000);
 	t.is(h.counters.correlation_connections_held, 0);
 	t.is(h.counters.correlation_connections_forgotten, 0);
 	// the same addresses again
-	h.ebpf(2, { bases: [7_000, 9_000] }).sidecar(2).exchange("test", 0, 0, 2).exchange("proxy", 0, 0, 2);
+	h.ebpf(2, { bases: [7_000, 9_000] })
+		.sidecar(2)
+		.exchange("test", 0, 0, 2)
+		.exchange("proxy", 0, 0, 2);
 	t.deepEqual(h.seenBy, ["test", "proxy", "test+proxy"]);
 });
 
 test("ends that turn out to be the other way round leave nothing behind", (t) => {
 	const h = new Two().ebpf(1, { roleKnown: false }).sidecar();
 	h.exchange("test").exchange("proxy").close([4, 11]);
-	h.by("proxy", () => h.close([4, 11])).pass(60_000).pass(11_000_000);
+	h.by("proxy", () => h.close([4, 11]))
+		.pass(60_000)
+		.pass(11_000_000);
 	t.is(h.counters.correlation_connections_held, 0);
 	const turned = new Two().ebpf(1, { client: B, server: A, roleKnown: false });
 	turned.ebpf(2).exchange("test", 0, 0, 2).close([4, 11], "fin", 2).close([11, 4]).pass(60_000).pass(11_000_000);
