@@ -20,7 +20,7 @@ import { showSpread, spreadOf } from "./harness/stats.js";
 
 const WARM_MS = 4_000;
 const BYTES = "2000";
-const OPTIONS = ["-XX:TieredStopAtLevel=4", "-Xmx512m"];
+const OPTIONS = ["-XX:TieredStopAtLevel=4", "-Xmx512m", "-XX:-BytecodeVerificationLocal"];
 const TROUBLES = [
 	{ name: "no agent" },
 	{ name: "polytap is well" },

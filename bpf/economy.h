@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * What need not be copied: connections whose records no route wants, payload beyond what is kept of a message, and, while a
- * CPU budget is exceeded, large payloads and part of the new connections. User space decides, here it is kept.
+ * What need not be copied: connections whose records no route wants, payload beyond what is kept of a message, what is encrypted
+ * and told as plaintext by somebody else, and, while a CPU budget is exceeded, large payloads and part of the new connections. User space decides, here it is kept.
  */
 #ifndef POLYTAP_ECONOMY_H
 #define POLYTAP_ECONOMY_H
@@ -57,6 +57,8 @@ static __always_inline __u8 economize(struct socket_state *state, __u32 directio
 {
 	__u32 before = state->turn[direction & 1];
 
+	if (state->advice == ADVICE_COVERED)
+		return CAUSE_COVERED;
 	if (state->skip_to[direction & 1] >= offset + bytes)
 		return CAUSE_LIMIT;
 	if (!economy.turn_bytes || state->advice != ADVICE_CUTTABLE)
@@ -76,6 +78,8 @@ static __always_inline void count_spared(__u8 cause, __u32 bytes)
 		return;
 	if (cause == CAUSE_LIMIT)
 		c->limited_bytes += bytes;
+	else if (cause == CAUSE_COVERED)
+		c->covered_bytes += bytes;
 	else
 		c->sampled_bytes += bytes;
 }

@@ -35,6 +35,7 @@ enum record_cause {
 	CAUSE_POSITION_CONFLICT = 5,   /* several threads moved bytes at once: which went where, nobody can tell */
 	CAUSE_LIMIT = 6,               /* beyond what is kept of a message */
 	CAUSE_SAMPLED = 7,             /* spared while the CPU budget is exceeded */
+	CAUSE_COVERED = 8,             /* somebody else tells the plaintext of this */
 };
 
 /* The library that encrypted it, in `library`. */
@@ -171,6 +172,7 @@ enum advice_kind {
 	ADVICE_NONE = 0,
 	ADVICE_CUTTABLE = 1,   /* payload may be missing: whoever reads it knows where the next message begins */
 	ADVICE_IGNORE = 2,     /* nobody wants its records */
+	ADVICE_COVERED = 3,    /* somebody else tells the plaintext: only where bytes are, and when they passed */
 };
 
 struct advice {
@@ -219,6 +221,7 @@ struct counters {
 	__u64 sampled_bytes;       /* spared for the CPU budget */
 	__u64 sampled_connections;
 	__u64 closes_lost;         /* ends that nobody was told of */
+	__u64 covered_bytes;       /* encrypted, and told as plaintext by somebody else */
 };
 
 #endif

@@ -35,6 +35,7 @@ export const GAP_CAUSES = [
 	"cap",
 	"sampled",
 	"redacted",
+	"covered",
 ] as const;
 export type GapCause = (typeof GAP_CAUSES)[number];
 
@@ -106,6 +107,12 @@ export interface OpenEvent {
 	readonly lower: number | null;
 	/** Of a `plaintext` one: what encrypted it, `openssl`. Otherwise absent. */
 	readonly library?: string;
+	/**
+	 * Whose bytes this source will tell, late as they may be: those of `this-end`, or of `both-ends`, though nothing has been told
+	 * of the other one yet. Until both have, complete exchanges wait for them, at most the merge window and not again after the
+	 * first that waited in vain. Absent: nothing is waited for before it has come.
+	 */
+	readonly expects?: "this-end" | "both-ends";
 }
 
 /**

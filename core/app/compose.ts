@@ -178,7 +178,8 @@ async function makeSources(
 		];
 	}
 	// Live sources share a clock and so an engine; each recorded one has its own time.
-	const joinsLayers = found.some((plugin) => "seesPlaintext" in plugin && plugin.seesPlaintext === true);
+	const isSeveral = config.sources.filter(({ offline }) => !offline).length > 1;
+	const joinsLayers = isSeveral && found.some((plugin) => "seesPlaintext" in plugin && plugin.seesPlaintext === true);
 	const live = makeEngine({ ...engineOptions(config.capture), joinsLayers });
 	// a recording has everything
 	if (config.record === undefined) live.couldWant = (subject) => delivery.couldWant(subject);

@@ -56,6 +56,8 @@ function openProblem(event: Record<string, unknown>): string | null {
 		return wrong(event, "bases");
 	if (event.quietUs !== undefined && !isCount(event.quietUs)) return wrong(event, "quietUs");
 	if (event.protocol !== undefined && typeof event.protocol !== "string") return wrong(event, "protocol");
+	if (event.expects !== undefined && event.expects !== "this-end" && event.expects !== "both-ends")
+		return wrong(event, "expects");
 	if (event.late !== undefined && event.late !== true) return wrong(event, "late");
 	return connProblem(event) ?? timeProblem(event);
 }

@@ -12,9 +12,18 @@ const BULK = 1024;
 export type CouldWant = (subject: AdviceSubject) => boolean;
 export type Advise = (conn: number, advice: Advice) => void;
 
+/** What passes a vantage encrypted is told as plaintext by another source, or is no longer. */
+export function lookAbove(advise: Advise, vantage: VantageState, conn: number): void {
+	const { isCovered } = vantage.connection;
+	if (vantage.isCovered === isCovered) return;
+	vantage.isCovered = isCovered;
+	advise(conn, { kind: isCovered ? "covered" : "uncovered" });
+}
+
 /** After bytes of a vantage were read. */
 export function look(couldWant: CouldWant, advise: Advise, vantage: VantageState, event: BytesEvent): void {
 	const { connection } = vantage;
+	lookAbove(advise, vantage, event.conn);
 	if (!vantage.isAdvised) {
 		const known = connection.adviceSubject;
 		if (known === null) return;

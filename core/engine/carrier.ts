@@ -13,6 +13,8 @@ const MAX_PLACES = 1024;
  */
 export class Carrier {
 	#below: Connection | null = null;
+	/** It was waited for in vain. */
+	#isMissing = false;
 	/** Triples for each direction: plaintext position after a piece, positions of its ciphertext. */
 	readonly #places: readonly [number[], number[]] = [[], []];
 
@@ -22,22 +24,35 @@ export class Carrier {
 		if (places.length > MAX_PLACES * 3) places.splice(0, (MAX_PLACES / 2) * 3);
 	}
 
+	/** Nobody told of it in time: what comes next need not wait until somebody does. */
+	giveUp(): void {
+		this.#isMissing = this.#below === null;
+	}
+
+	/** Something of it may still come. */
+	get isAwaited(): boolean {
+		return this.#below !== null || !this.#isMissing;
+	}
+
 	/** Asks `find` until there is one. */
 	join(above: Connection, find: () => Connection | null): void {
 		if (this.#below !== null) return;
 		const found = find();
-		if (found?.vantages.every((vantage) => isOf(vantage, above.vantages))) this.#below = found;
+		if (!found?.vantages.every((vantage) => isOf(vantage, above.vantages))) return;
+		this.#below = found;
+		found.coveredBy = above;
 	}
 
 	/** True where the other source has seen all of it, so that nothing need be waited for. */
 	hasSeen({ req, res }: CapturedExchange, above: Connection): boolean {
+		if (!this.isAwaited) return true;
 		return [req, res].every((message) => {
 			if (message === null) return true;
 			const last = this.#ciphertextOf(message, message.endOffset - 1);
 			if (last === null || this.#below === null) return false;
 			const dir = this.#direction(message.dir, above);
-			const watching = this.#below.vantages.filter(({ hasBytes, isClosed }) => hasBytes && !isClosed);
-			return watching.length > 0 && watching.every(({ seen }) => seen[dir] >= last[1]);
+			const watching = this.#below.vantages.filter(({ hasBytes }) => hasBytes);
+			return watching.length > 0 && watching.every(({ seen, isClosed }) => isClosed || seen[dir] >= last[1]);
 		});
 	}
 

@@ -51,6 +51,8 @@ export class Connection implements ConversationOwner {
 	rolesAreGuessed: boolean;
 	/** True once a second vantage delivered bytes. */
 	isShared = false;
+	/** A second vantage will, for all that its source knows. */
+	awaitsOther = false;
 	/** When the connection leaves the table; 0: not yet known. */
 	lingerUs = 0;
 	readonly #openedUs: number;
@@ -73,6 +75,8 @@ export class Connection implements ConversationOwner {
 	#encryption: EncryptedBelow | null = null;
 	/** What it carries, where that is told as plaintext. */
 	#above: Connection | null = null;
+	/** The same, where another source tells that. */
+	coveredBy: Connection | null = null;
 	/** What parsers told, once it is over. */
 	#lastNotes: Attributes | null = null;
 
@@ -144,6 +148,11 @@ export class Connection implements ConversationOwner {
 		return this.#conversation?.neededFrom(dir) ?? 0;
 	}
 
+	/** Another source tells what passes here encrypted. */
+	get isCovered(): boolean {
+		return this.coveredBy !== null && !this.coveredBy.isFinished;
+	}
+
 	get isFinished(): boolean {
 		return this.#conversation === null;
 	}
@@ -175,6 +184,8 @@ export class Connection implements ConversationOwner {
 		if (open.roleKnown && this.rolesAreGuessed) this.#learnRoles(open.client);
 		if (!sameEndpoint(open.client, this.facts.client)) vantage.isFlipped = true;
 		if (open.protocol !== undefined) this.#conversation?.pin(open.protocol);
+		const isExpected = open.expects === "both-ends" || (open.expects !== undefined && this.vantages.length > 1);
+		if (isExpected && !this.isShared) this.awaitsOther = true;
 		this.#refreshFacts();
 		return vantage;
 	}
@@ -203,7 +214,10 @@ export class Connection implements ConversationOwner {
 		const dir = vantage.isFlipped ? opposite(event.dir) : event.dir;
 		const stream = this.streams[dir];
 		stream.gap(event.offset, event.length, event.cause, this.#engine.nowUs);
-		if (event.isFinal === true && !this.isShared) stream.giveUp(this.#engine.nowUs);
+		const isCovered = event.cause === "covered";
+		// when it passed is asked for all the same
+		if (isCovered && event.length !== null) vantage.note(dir, event.offset + event.length, event.tsUs);
+		if (isCovered || (event.isFinal === true && !this.isShared)) stream.giveUp(this.#engine.nowUs);
 	}
 
 	end(vantage: VantageState, event: EndEvent): void {
@@ -236,7 +250,7 @@ export class Connection implements ConversationOwner {
 		if (this.isFinished) return;
 		const dir = vantage.isFlipped ? opposite(event.dir) : event.dir;
 		if (event.lowerRange !== undefined && this.#engine.options.joinsLayers)
-			(this.#carrier ??= new Carrier()).place(dir, event.toOffset, event.lowerRange);
+			this.#placeBelow(dir, event.toOffset, event.lowerRange);
 		(this.#annotations ??= new Annotations()).add(event, dir);
 	}
 
@@ -250,15 +264,20 @@ export class Connection implements ConversationOwner {
 		);
 	}
 
-	/** A vantage said its last word. The connection ends when all have, and every byte that was promised is here. */
+	/**
+	 * A vantage said its last word. The connection ends when all have, every byte that was promised is here, and nobody is waited
+	 * for.
+	 */
 	close(vantage: VantageState, tsUs: number): void {
 		vantage.isClosed = true;
 		this.#lastUs = tsUs;
 		if (!this.vantages.every((each) => each.isClosed)) return;
 		const isWhole = this.streams.every((stream) => !stream.isHoled && stream.finalOffset >= 0);
-		if (isWhole) this.finish();
+		if (this.#held !== null) this.#emitHeld(false);
+		const isComplete = isWhole && (this.#held?.dueUs ?? 0) === 0 && (this.isShared || !this.awaitsOther);
+		if (isComplete) this.finish();
 		// a vantage that comes late must still find its connection; packets have none
-		if (!isWhole || vantage.role !== "wire") this.lingerUs = this.#engine.nowUs + this.#engine.options.mergeWindowUs;
+		if (!isComplete || vantage.role !== "wire") this.lingerUs = this.#engine.nowUs + this.#engine.options.mergeWindowUs;
 	}
 
 	tick(nowUs: number): void {
@@ -337,7 +356,7 @@ export class Connection implements ConversationOwner {
 		this.#learnTls();
 		exchange.facts = this.facts;
 		this.#annotations?.applyTo(exchange);
-		if (!this.isShared && this.#carrier === null) {
+		if (!this.isShared && !this.awaitsOther && !this.#awaitsCarrier()) {
 			this.#engine.emit(exchange);
 			return;
 		}
@@ -398,6 +417,20 @@ export class Connection implements ConversationOwner {
 		totals.bytesConflicting += to - from;
 		conversation.conflict(dir, from, to);
 		this.#held?.conflict(dir, from, to);
+	}
+
+	#placeBelow(dir: Direction, toOffset: number, range: readonly [number, number]): void {
+		if (this.#carrier === null) {
+			this.#carrier = new Carrier();
+			this.#carrier.join(this, () => this.#engine.carrierOf(this.ends));
+		}
+		this.#carrier.place(dir, toOffset, range);
+	}
+
+	#awaitsCarrier(): boolean {
+		if (this.#carrier === null) return false;
+		this.#carrier.join(this, () => this.#engine.carrierOf(this.ends));
+		return this.#carrier.isAwaited;
 	}
 
 	#emitHeld(all: boolean): void {

@@ -2,7 +2,7 @@
 import type { CaptureEvent, Endpoint, OpenEvent, Vantage } from "../events.js";
 import type { Exchange } from "../exchange.js";
 import type { ParserPlugin } from "../plugin.js";
-import { type Advise, type CouldWant, look } from "./adviser.js";
+import { type Advise, type CouldWant, look, lookAbove } from "./adviser.js";
 import { Connection, type ConnectionContext } from "./connection.js";
 import type { ConnectionEnds, VantageFacts, VantagePiece } from "./facts.js";
 import { DEFAULT_ENGINE_OPTIONS, type EngineOptions } from "./options.js";
@@ -211,6 +211,8 @@ export class Engine implements ConnectionContext {
 		switch (event.kind) {
 			case "gap":
 				connection.gap(vantage, event);
+				if (event.cause === "covered" && source.advise !== null && this.couldWant !== null)
+					lookAbove(source.advise, vantage, event.conn);
 				break;
 			case "end":
 				connection.end(vantage, event);

@@ -39,7 +39,12 @@ export class HeldExchanges {
 		let ready = 0;
 		for (; ready < held.length; ready++) {
 			const { exchange, deadlineUs } = held[ready]!;
-			if (!all && deadlineUs > nowUs && !this.#isSeenByAll(exchange, carrier)) break;
+			if (!all && !this.#isSeenByAll(exchange, carrier)) {
+				if (deadlineUs > nowUs) break;
+				// the next ones need not wait for whoever did not come
+				this.#connection.awaitsOther = false;
+				carrier?.giveUp();
+			}
 			if (this.#connection.isShared) addSightings(exchange, this.#connection.vantages);
 			if (carrier !== null) addSightingsBelow(exchange, carrier, this.#connection);
 		}
@@ -47,9 +52,9 @@ export class HeldExchanges {
 	}
 
 	#isSeenByAll(exchange: CapturedExchange, carrier: Carrier | null): boolean {
-		const { isShared, vantages } = this.#connection;
+		const { isShared, awaitsOther, vantages } = this.#connection;
 		if (carrier?.hasSeen(exchange, this.#connection) === false) return false;
-		if (!isShared) return true;
+		if (!isShared) return !awaitsOther;
 		const { req, res } = exchange;
 		for (const vantage of vantages) {
 			if (!vantage.hasBytes || vantage.isClosed) continue;

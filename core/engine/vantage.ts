@@ -17,6 +17,8 @@ export class VantageState {
 	hasBytes = false;
 	/** Its source knows whether anybody wants it. */
 	isAdvised = false;
+	/** Its source knows that another one tells the plaintext. */
+	isCovered = false;
 	/** Its source knows that nothing is needed before, by its own directions. */
 	readonly skipTo: [number, number] = [0, 0];
 	/** Position after the last byte that it saw, for each direction. */
@@ -33,6 +35,7 @@ export class VantageState {
 
 	forgetAdvice(): void {
 		this.isAdvised = false;
+		this.isCovered = false;
 		this.skipTo.fill(0);
 	}
 

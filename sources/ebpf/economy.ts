@@ -34,6 +34,9 @@ export class Economy {
 		} else if (advice.kind === "cuttable") {
 			socket.isCuttable = true;
 			if (this.#turnBytes > 0) this.#write(socket);
+		} else if (advice.kind === "covered" || advice.kind === "uncovered") {
+			socket.isCovered = advice.kind === "covered";
+			this.#write(socket);
 		} else {
 			// what a server receives goes from client to server
 			socket.skipTo ??= [0, 0];
@@ -46,6 +49,7 @@ export class Economy {
 	forget(): void {
 		for (const socket of this.#translator.sockets) {
 			socket.isCuttable = false;
+			socket.isCovered = false;
 			socket.skipTo = null;
 		}
 		this.#translator.forgetIgnored();
@@ -64,10 +68,11 @@ export class Economy {
 		this.#isOn = true;
 		this.#writeEconomy();
 		if (!isNew && !hasRoom) return;
-		for (const socket of this.#translator.sockets) if (socket.isCuttable || socket.skipTo !== null) this.#write(socket);
+		for (const socket of this.#translator.sockets)
+			if (socket.isCuttable || socket.isCovered || socket.skipTo !== null) this.#write(socket);
 	}
 
-	#write(socket: Socket, kind = socket.isCuttable ? layout.ADVICE_CUTTABLE : layout.ADVICE_NONE): void {
+	#write(socket: Socket, kind = kindFor(socket)): void {
 		if (!this.#isOn) {
 			this.#isOn = true;
 			this.#writeEconomy();
@@ -93,6 +98,11 @@ export class Economy {
 		out.setUint32(layout.ECONOMY_KEEP_ONE_IN, this.#keepOneIn, true);
 		libbpf().update(this.#economyFd, new Uint8Array(4), value, 0);
 	}
+}
+
+function kindFor({ isCovered, isCuttable }: Socket): number {
+	if (isCovered) return layout.ADVICE_COVERED;
+	return isCuttable ? layout.ADVICE_CUTTABLE : layout.ADVICE_NONE;
 }
 
 function putU64(out: DataView, at: number, value: number): void {

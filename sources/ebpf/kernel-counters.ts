@@ -21,6 +21,7 @@ const NAMES = [
 	"sampled_bytes",
 	"sampled_connections",
 	"closes_lost",
+	"covered_bytes",
 ] as const;
 
 /** What the BPF programs have counted so far, all processors together. Empty where the map cannot be read. */

@@ -29,6 +29,8 @@ export interface Socket {
 	isClosed: boolean;
 	/** Its parser can do without some of the payload. */
 	isCuttable: boolean;
+	/** Another source tells its plaintext. */
+	isCovered: boolean;
 	/** Before these positions nothing is needed; null: nobody said so. */
 	skipTo: [send: number, receive: number] | null;
 	readonly send: SocketDirection;
@@ -46,5 +48,6 @@ export const RECORD_CAUSES: readonly GapCause[] = (() => {
 	causes[layout.CAUSE_POSITION_CONFLICT] = "position-conflict";
 	causes[layout.CAUSE_LIMIT] = "limit";
 	causes[layout.CAUSE_SAMPLED] = "sampled";
+	causes[layout.CAUSE_COVERED] = "covered";
 	return causes;
 })();

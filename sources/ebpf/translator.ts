@@ -148,7 +148,7 @@ export class Translator {
 		else if (kind === layout.RECORD_WIRE) this.recordsDuplicate++;
 		if (kind === layout.RECORD_GAP) {
 			const cause = RECORD_CAUSES[bytes[at + layout.RECORD_CAUSE]!] ?? "missed";
-			const isSpared = cause === "limit" || cause === "sampled";
+			const isSpared = cause === "limit" || cause === "sampled" || cause === "covered";
 			// no packet has what lies above TLS
 			if (!socket.isPlain && !isSpared) this.needsPackets = true;
 			// what other threads moved meanwhile stays unknown until packets bring it
@@ -347,6 +347,7 @@ export class Translator {
 			isAnonymous: pid === 0,
 			isClosed: false,
 			isCuttable: false,
+			isCovered: false,
 			skipTo: null,
 			send: { next: -1, lostFrom: 0, hasPackets: false, holeCause: "missed" },
 			receive: { next: -1, lostFrom: 0, hasPackets: false, holeCause: "missed" },

@@ -139,7 +139,8 @@ export class Bridge {
 			return known;
 		}
 		if (this.#jvms.size >= this.options.max_jvms && !this.#forgetOneAway()) return "too many JVMs";
-		const facts = { process: this.#processes.of(pid), netns: netnsOf(pid) };
+		const netns = netnsOf(pid);
+		const facts = { process: this.#processes.of(pid), netns, hasNeighbours: () => this.#hasSeveral(netns) };
 		const jvm = new Jvm(instance, pid, facts, this.counters, () => this.#nextConn++);
 		this.#jvms.set(instance, jvm);
 		this.counters.sessions++;
@@ -245,6 +246,13 @@ export class Bridge {
 		const out: Parameters<Jvm["end"]>[1] = [];
 		jvm.end(this.nowUs(), out);
 		this.outbox.push(out, 0, () => {});
+	}
+
+	#hasSeveral(netns: number | null): boolean {
+		let count = 0;
+		for (const { facts, awaySinceMs } of this.#jvms.values())
+			if (netns !== null && facts.netns === netns && awaySinceMs === null && ++count > 1) return true;
+		return false;
 	}
 
 	#forgetOneAway(): boolean {

@@ -19,6 +19,8 @@ const FOREVER = Number.MAX_SAFE_INTEGER;
 export interface JvmFacts {
 	readonly process: ProcessIdentity | null;
 	readonly netns: number | null;
+	/** Other JVMs of the same network namespace have an agent. */
+	readonly hasNeighbours: () => boolean;
 }
 
 interface Ends {
@@ -67,7 +69,7 @@ export class TappedConnection {
 		if (held === null || near === null || far === null) return;
 		const [client, server] = this.role === "client" ? [near, far] : [far, near];
 		const { conn } = this;
-		const { process, netns } = this.#facts;
+		const { process, netns, hasNeighbours } = this.#facts;
 		const layer = this.#open.tls === null ? "transport" : "plaintext";
 		out.push({
 			kind: "open",
@@ -84,6 +86,8 @@ export class TappedConnection {
 			process,
 			layer,
 			lower: null,
+			// a cold JVM may tell seconds after the other one
+			expects: this.#open.fromStart && isOneHost(near, far) && hasNeighbours() ? "both-ends" : "this-end",
 		});
 		const attributes = tlsAttributes(this.#open, fd);
 		for (const dir of [0, 1] as const)
@@ -240,6 +244,11 @@ export function endpointOf([text, port]: readonly [string, number]): Endpoint | 
 	if (mapped === null) return { address, port };
 	const [a, b] = [Number.parseInt(mapped[1]!, 16), Number.parseInt(mapped[2]!, 16)];
 	return { address: `${a >> 8}.${a & 255}.${b >> 8}.${b & 255}`, port };
+}
+
+/** Both ends are on this host, and in one network namespace. */
+function isOneHost(near: Endpoint, far: Endpoint): boolean {
+	return near.address === far.address || far.address.startsWith("127.") || far.address === "::1";
 }
 
 function tlsAttributes({ tls }: OpenParams, fd: number | undefined): Record<string, string | number | boolean> {

@@ -9,6 +9,7 @@ import anyTest, { type TestFn } from "ava";
 import type { ConnectionDiagnosis } from "../../core/app/doctor/connections.js";
 import type { ProcessReport } from "../../core/app/doctor/process-report.js";
 import { makeCertificate } from "./support/certificate.js";
+import { findJdks, JavaPrograms, missingJava, RUN_MS } from "./support/java.js";
 import { missing } from "./support/needs.js";
 import { CLI } from "./support/polytap.js";
 import { Program, runProgram } from "./support/program.js";
@@ -136,6 +137,44 @@ live("--port finds the processes; the text says the same", (t) =>
 		t.regex(stdout, new RegExp(`tcp 127\\.0\\.0\\.1:${plain} <- 127\\.0\\.0\\.1:\\d+ {2}established`));
 		t.regex(stdout, /protocol: http\/1\.1, \d+ exchanges/);
 		t.regex(stdout, new RegExp(`change: targets: \\[\\{ ports: \\[${plain}\\] \\}\\]`));
+	}),
+);
+
+const lacksJava = why ?? missingJava();
+if (lacksJava !== null) createWriteStream("", { fd: 2 }).write(`SKIPPED doctor --pid of a JVM: ${lacksJava}\n`);
+const withJava = lacksJava === null ? test.serial : test.serial.skip;
+
+withJava("a JVM that speaks TLS: with the agent in it, and without", (t) =>
+	withScope(async (scope) => {
+		const programs = await JavaPrograms.compile(scope, ["Https.java"]);
+		const listen = `unix:${join(await scope.folder(), "nobody.sock")}`;
+		for (const agent of [null, listen]) {
+			const server = programs.start(findJdks()[0]!, agent, ["Https", "serve", programs.keyStore]);
+			scope.defer(() => server.stop("SIGKILL"));
+			await server.until(() => server.stdout.includes("port "), RUN_MS);
+			const port = Number(/port (\d+)/.exec(server.stdout)?.[1]);
+			const keepAlive = new SecureAgent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false });
+			scope.defer(() => keepAlive.destroy());
+			const ask = () =>
+				getSecurely({ host: "127.0.0.1", port, agent: keepAlive }, (response) => response.resume()).on(
+					"error",
+					() => {},
+				);
+			repeatedly(scope, ask);
+			const args = ["doctor", "--pid", String(server.pid), "--for", "5s"];
+			const { stdout } = await runProgram(process.execPath, [CLI, ...args, "--json"], 120_000);
+			const { processes, connections }: ProcessReport = JSON.parse(stdout);
+			t.is(processes[0]?.jvm?.hasAgent, agent !== null, stdout);
+			const spoken = connections.find(({ protocol }) => protocol === "tls");
+			const wanted = agent === null ? `polytap java attach ${server.pid}` : "the agent is in this JVM";
+			t.true(
+				spoken?.changes.some((change) => change.includes(wanted)),
+				stdout,
+			);
+			const text = await runProgram(process.execPath, [CLI, ...args.slice(0, 3), "--for", "1s"], 120_000);
+			t.regex(text.stdout, agent === null ? /JVM: .*no agent: polytap java attach/ : /JVM: .*the agent is in it/);
+			await server.stop("SIGKILL");
+		}
 	}),
 );
 

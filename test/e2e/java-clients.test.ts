@@ -25,7 +25,7 @@ for (const jdk of findJdks())
 			scope.defer(() => server.stop("SIGKILL"));
 			await server.until(() => server.stdout.includes("port "), RUN_MS);
 			const port = /port (\d+)/.exec(server.stdout)?.[1] ?? "";
-			const stdout = await programs.run(jdk, capture.listen, ["Attempts", port]);
+			const stdout = await programs.run(jdk, capture.agent, ["Attempts", port]);
 			t.is(stdout.match(/"status":200/g)?.length, CLIENTS.length + RETRYING.length, stdout);
 			const exchanges = await stopCleanly(t, capture);
 			const asked = (path: string) =>

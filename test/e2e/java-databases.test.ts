@@ -43,7 +43,7 @@ for (const { kind, pool, values } of [
 				const programs = await JavaPrograms.compile(scope, ["Database.java"], DATABASE);
 				const capture = await startJavaCapture(scope, { jvm: { values } });
 				const url = `jdbc:postgresql://127.0.0.1:${cluster.port}/postgres?sslmode=require`;
-				const stdout = await programs.run(jdk!, capture.listen, ["Database", kind, url, "postgres"]);
+				const stdout = await programs.run(jdk!, capture.agent, ["Database", kind, url, "postgres"]);
 				t.regex(stdout, /"what":"42P01"/);
 				const exchanges = await stopCleanly(t, capture);
 				const selects = exchanges.filter(({ annotations }) =>
@@ -91,7 +91,7 @@ withMariaDb("MariaDB Connector/J over TLS, which begins in the middle of a conne
 		const programs = await JavaPrograms.compile(scope, ["MariaDbClient.java"], MARIADB);
 		const capture = await startJavaCapture(scope);
 		const url = `jdbc:mariadb://127.0.0.1:${server.port}/shop?useSsl=true&trustServerCertificate=true`;
-		const stdout = await programs.run(jdk!, capture.listen, ["MariaDbClient", url, "app", PASSWORD]);
+		const stdout = await programs.run(jdk!, capture.agent, ["MariaDbClient", url, "app", PASSWORD]);
 		t.regex(stdout, /"what":"select","rows":3/);
 		const exchanges = await stopCleanly(t, capture);
 		t.false(JSON.stringify(exchanges).includes(PASSWORD));

@@ -1,12 +1,13 @@
 /** polytap is away, killed, started again, of another version, or never reads: the application does not notice. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
+import type { Exchange } from "../../core/index.js";
 import { findJdks, JavaPrograms, missingJava, RUN_MS, startJavaCapture } from "./support/java.js";
-import { type Program, pause } from "./support/program.js";
 import { type Scope, withScope } from "./support/scope.js";
+import { Steady } from "./support/steady.js";
 
 const lacking = missingJava();
 if (lacking !== null) console.error(`SKIPPED, the Java agent in trouble is not tested: ${lacking}`);
@@ -18,6 +19,11 @@ interface Message {
 	readonly method?: string;
 	readonly params?: Readonly<Record<string, unknown>>;
 	readonly result?: unknown;
+}
+
+interface Counters {
+	readonly hook_errors: number;
+	readonly dropped_bytes: number;
 }
 
 /** Of what agents say. */
@@ -88,41 +94,23 @@ class Stand {
 
 const WELCOME = { protocol: "1", maxRows: 64, creditBytes: 1 << 30, capture: { semantics: true } };
 
-async function steady(scope: Scope, listen: string, ms: number, stopFile = "/nowhere/stop"): Promise<Program> {
-	const programs = await JavaPrograms.compile(scope, ["Https.java", "Steady.java"]);
-	const program = programs.start(jdk!, listen, ["Steady", programs.keyStore, String(ms), stopFile]);
-	scope.defer(() => program.stop("SIGKILL"));
-	await program.until(() => program.stdout.includes("port "), RUN_MS);
-	return program;
-}
-
-/** How many requests were answered right; throws where one was not. */
-async function goodOf(program: Program): Promise<number> {
-	const { code } = await program.exited;
-	const found = /good (\d+)/.exec(program.stdout);
-	if (code !== 0 || found === null || program.stdout.includes("wrong"))
-		throw new Error(program.stderr + program.stdout);
-	return Number(found[1]);
-}
-
 live("killed in the middle and started again: what it saw is whole, connections go on with a named gap", (t) =>
 	withScope(async (scope) => {
 		const folder = await scope.folder();
 		const path = join(folder, "kept.sock");
 		const first = await startJavaCapture(scope, { jvm: { listen: path } });
-		const stopFile = join(folder, "stop");
-		const program = await steady(scope, `unix:${path}`, 60_000, stopFile);
-		await pause(1_500);
+		const steady = await Steady.start(scope, jdk!, first.agent);
+		await steady.program.until(async () => (await first.exchanges()).length > 5, RUN_MS);
 		await first.polytap.program.stop("SIGKILL");
+		await steady.goesOn(5);
 		const second = await startJavaCapture(scope, { jvm: { listen: path } });
+		const wholeOf = (exchanges: readonly Exchange[]) =>
+			exchanges.filter(({ kind, request, response }) => kind === "exchange" && request && response);
 		// the agent comes back after three seconds at the most
-		await pause(5_000);
-		await writeFile(stopFile, "");
-		t.true((await goodOf(program)) > 20);
+		await steady.program.until(async () => wholeOf(await second.exchanges()).length > 5, RUN_MS);
+		t.true((await steady.end()) > 10);
 		const { exchanges, totals } = await second.stop();
-		const whole = exchanges.filter(({ kind, request, response }) => kind === "exchange" && request && response);
-		t.true(whole.length > 5, `${whole.length} exchanges after the restart`);
-		for (const { request, response } of whole) t.is(request?.body.data, response?.body.data);
+		for (const { request, response } of wholeOf(exchanges)) t.is(request?.body.data, response?.body.data);
 		t.like(totals.sources.jvm?.counters, { agent_hook_errors: 0, refused_params: 0 });
 	}),
 );
@@ -130,55 +118,57 @@ live("killed in the middle and started again: what it saw is whole, connections 
 live("of another version: refused, and the application goes on", (t) =>
 	withScope(async (scope) => {
 		const stand = await Stand.start(scope, { error: { code: -32002, message: "version", data: "this is version 2" } });
-		const program = await steady(scope, stand.listen, 2_000);
-		t.true((await goodOf(program)) > 5);
+		const steady = await Steady.start(scope, jdk!, stand.listen);
+		await steady.program.until(() => stand.count("initialize") >= 1, RUN_MS);
+		await steady.goesOn(20);
+		t.true((await steady.end()) >= 20);
 		t.is(stand.count("data"), 0);
-		t.true(stand.count("initialize") >= 1);
 	}),
 );
 
 live("one that never reads: the queue stays within its bound, and the application goes on", (t) =>
 	withScope(async (scope) => {
 		const stand = await Stand.start(scope, { result: WELCOME }, false);
-		const program = await steady(scope, `${stand.listen},queue_bytes=65536`, 2_500);
-		t.true((await goodOf(program)) > 5);
+		const steady = await Steady.start(scope, jdk!, `${stand.listen},queue_bytes=65536`);
+		await steady.program.until(() => stand.count("initialize") >= 1, RUN_MS);
+		await steady.goesOn(150);
+		t.true((await steady.end()) >= 150);
 	}),
 );
 
 live("without credit payload is dropped, counted and told as gaps", (t) =>
 	withScope(async (scope) => {
 		const stand = await Stand.start(scope, { result: { ...WELCOME, creditBytes: 2_000 } });
-		const program = await steady(scope, `${stand.listen},queue_bytes=4000`, 2_500);
-		await pause(1_500);
+		const steady = await Steady.start(scope, jdk!, `${stand.listen},queue_bytes=4000`);
+		await steady.program.until(() => stand.count("data") > 0, RUN_MS);
+		await steady.goesOn(100);
 		stand.send({ method: "credit", params: { bytes: 1 << 30 } });
-		t.true((await goodOf(program)) > 5);
-		t.true(stand.count("gap") > 0, "gaps were told");
-		const last = stand.messages.findLast(({ method }) => method === "stats")?.params?.counters as {
-			hook_errors: number;
-			dropped_bytes: number;
-		};
-		t.is(last.hook_errors, 0);
-		t.true(last.dropped_bytes > 0);
+		const last = () => stand.messages.findLast(({ method }) => method === "stats")?.params?.counters as Counters;
+		await steady.program.until(() => stand.count("gap") > 0 && last().dropped_bytes > 0, RUN_MS);
+		t.true((await steady.end()) >= 100);
+		t.is(last().hook_errors, 0);
 	}),
 );
 
 live("stopped and started again by polytap: hooks are inert in between, connections are told anew", (t) =>
 	withScope(async (scope) => {
 		const stand = await Stand.start(scope, { result: WELCOME });
-		const program = await steady(scope, stand.listen, 5_000);
+		const steady = await Steady.start(scope, jdk!, stand.listen);
+		const { program } = steady;
 		await program.until(() => stand.count("data") > 5, RUN_MS);
 		stand.send({ id: 7, method: "stop", params: {} });
 		await program.until(() => stand.messages.some(({ id, result }) => id === 7 && result !== undefined), RUN_MS);
-		await pause(300);
+		// what a hook was just about to say
+		await steady.goesOn(20);
 		const [rows, opens] = [stand.count("data"), stand.count("conn.open")];
-		await pause(500);
+		await steady.goesOn(30);
 		t.is(stand.count("data"), rows);
 		stand.send({ id: 8, method: "start", params: {} });
 		await program.until(() => stand.count("data") > rows + 3, RUN_MS);
 		const anew = stand.messages.filter(({ method }) => method === "conn.open").slice(opens);
 		t.true(anew.length >= 2);
 		for (const { params } of anew) t.like(params, { fromStart: false, offsets: [0, 0] });
-		t.true((await goodOf(program)) > 20);
+		t.true((await steady.end()) > 50);
 		const last = stand.messages.findLast(({ method }) => method === "stats")?.params?.counters as object;
 		t.like(last, { hook_errors: 0 });
 	}),
@@ -198,7 +188,10 @@ live(
 				stand.reads = !stand.reads;
 				stand.drop();
 			}, HEAP_SECONDS * 50);
-			t.true((await goodOf(program).finally(() => clearInterval(trouble))) > 20);
+			const { code } = await program.exited.finally(() => clearInterval(trouble));
+			t.is(code, 0, program.stderr);
+			t.regex(program.stdout, /^good [1-9]/m);
+			t.false(program.stdout.includes("wrong"), program.stdout);
 			const heaps = [...program.stdout.matchAll(/heap (\d+)/g)].map(([, bytes]) => Number(bytes) / 1_048_576);
 			t.is(heaps.length, 16);
 			// the first ones still load classes; the queue may hold its 8 MiB at any look

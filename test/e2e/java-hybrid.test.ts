@@ -3,11 +3,14 @@ import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { Agent, request } from "node:https";
 import { join } from "node:path";
-import test from "ava";
+import test, { type ExecutionContext } from "ava";
 import { stringify } from "yaml";
+import type { Totals } from "../../core/app/totals.js";
 import type { Exchange } from "../../core/index.js";
 import {
+	agentOf,
 	bodySha256,
+	COLD_MS,
 	findJdks,
 	JavaPrograms,
 	jars,
@@ -18,9 +21,9 @@ import {
 	startJavaCapture,
 } from "./support/java.js";
 import { missing } from "./support/needs.js";
+import { settled } from "./support/polytap.js";
 import { freePort } from "./support/port.js";
 import { postgresqlFolder, startPostgresql } from "./support/postgresql.js";
-import { pause } from "./support/program.js";
 import { withScope } from "./support/scope.js";
 
 const lacking = missingJava() ?? missing("bpf");
@@ -42,8 +45,8 @@ for (const jdk of findJdks().slice(-1))
 				sources: { node: { type: "ebpf", targets: [{ ports: [port] }], vantage: "both" } },
 			});
 			const said = [
-				...saidBy(await programs.run(jdk, capture.listen, ["Https", "http1", String(port), "15"])),
-				...saidBy(await programs.run(jdk, capture.listen, ["Https", "urlconnection", String(port), "15"])),
+				...saidBy(await programs.run(jdk, capture.agent, ["Https", "http1", String(port), "15"])),
+				...saidBy(await programs.run(jdk, capture.agent, ["Https", "urlconnection", String(port), "15"])),
 			];
 			const { exchanges, totals } = await capture.stop();
 			t.is(said.length, 30);
@@ -67,7 +70,7 @@ for (const jdk of findJdks().slice(-1))
 				}
 			}
 			t.like(totals.sources.jvm?.counters, { agent_hook_errors: 0, agent_dropped_events: 0 });
-			t.is(totals.bytes.seen, totals.bytes.captured);
+			checkCaptured(t, totals);
 		}),
 	);
 
@@ -94,7 +97,7 @@ withDatabase(
 			});
 			const url = `jdbc:postgresql://127.0.0.1:${cluster.port}/postgres?sslmode=require`;
 			const args = ["Shop", programs.keyStore, url, "postgres"];
-			const service = programs.start(jdk, capture.listen, args, [`-Dport=${port}`]);
+			const service = programs.start(jdk, capture.agent, args, [`-Dport=${port}`]);
 			scope.defer(() => service.stop("SIGKILL"));
 			await service.until(() => service.stdout.includes("port "), 60_000);
 			const agent = new Agent({ keepAlive: true, maxSockets: 2, rejectUnauthorized: false });
@@ -103,19 +106,15 @@ withDatabase(
 			agent.destroy();
 			await service.stop("SIGTERM");
 			const { exchanges, totals } = await capture.stop();
-			const seenOnce = new Set<number>();
-			let once = 0;
 			for (const [i, n] of numbers.entries()) {
 				const found = exchanges.filter(({ request }) => request?.attributes["url.path"] === `/orders/${n}`);
 				t.is(found.length, 1, `/orders/${n}`);
 				t.is(bodySha256(found[0]?.response ?? null), sha256(bodies[i]!));
-				const seen = (found[0]?.observedBy ?? []).map(({ source, vantage }) => `${source} ${vantage}`).sort();
-				if (seen.length === 1) seenOnce.add(found[0]!.connection.client.port);
-				t.deepEqual(seen, seen.length === 1 ? ["jvm server"] : ["jvm server", "node server"]);
-				once += seen.length === 1 ? 1 : 0;
+				t.deepEqual(found[0]?.observedBy.map(({ source, vantage }) => `${source} ${vantage}`).sort(), [
+					"jvm server",
+					"node server",
+				]);
 			}
-			// only a connection's first exchange can be complete before its other observer was heard of
-			t.is(once, seenOnce.size);
 			const statements = exchanges.filter(({ annotations }) =>
 				String(annotations["db.query.text"]).startsWith("select 'order '"),
 			);
@@ -135,7 +134,7 @@ withDatabase(
 			}
 			t.is(new Set(statements.map(({ annotations }) => annotations["java.pool.lease"])).size, REQUESTS);
 			t.like(totals.sources.jvm?.counters, { agent_hook_errors: 0, agent_dropped_events: 0 });
-			t.is(totals.bytes.seen, totals.bytes.captured);
+			checkCaptured(t, totals);
 		}),
 );
 
@@ -149,21 +148,29 @@ live("without TLS the kernel and the agent see the same: a clean report of parit
 			node: { type: "ebpf", targets: [{ ports: [port] }], vantage: "both" },
 			jvm: { type: "java-agent", listen: path, plain: true },
 		};
-		const capture = { max_body_bytes: 8_388_608, merge_window_ms: 2_000 };
+		const capture = { max_body_bytes: 8_388_608, merge_window_ms: COLD_MS };
 		await writeFile(config, stringify({ version: 1, sources, capture, sinks: { none: { type: "blackhole" } } }));
 		const compare = polytapProgram(["compare", "-c", config, "-f", "json", "--parity", "100"]);
 		scope.defer(() => compare.stop("SIGKILL"));
 		await compare.until(() => /^ready: /m.test(compare.stderr), 60_000);
 		const programs = await JavaPrograms.compile(scope, ["Https.java", "PlainHttp.java"]);
 		const options = ["-Dplain=true", `-Dport=${port}`];
-		const said = saidBy(await programs.run(findJdks()[0]!, `unix:${path}`, ["PlainHttp", "12"], options));
+		const said = saidBy(await programs.run(findJdks()[0]!, agentOf(path), ["PlainHttp", "12"], options));
 		t.is(said.length, 24);
-		await pause(1_000);
+		await settled(compare);
 		const { code } = await compare.stop("SIGTERM", 60_000);
 		t.is(code, 0, compare.stderr + compare.stdout);
 		t.log(compare.stdout.slice(0, 600));
 	}),
 );
+
+/** Nothing is missing but ciphertext that need not be copied. */
+function checkCaptured(t: ExecutionContext, { bytes }: Totals): void {
+	const { covered = 0, ...others } = bytes.lost;
+	t.deepEqual(others, {});
+	t.is(bytes.seen, bytes.captured + covered);
+	t.log(`${covered} bytes of ciphertext were not copied, ${bytes.captured} of both were`);
+}
 
 function get(agent: Agent, port: number, path: string): Promise<Buffer> {
 	return new Promise((resolve, reject) => {

@@ -113,7 +113,7 @@ for (const library of LIBRARIES) {
 			const programs = await JavaPrograms.compile(scope, ["Https.java", library.file], library.classpath);
 			const options = library.native ? [`-Djava.library.path=${await nativeFolder(programs)}`] : [];
 			const capture = await startJavaCapture(scope);
-			const said = saidBy(await programs.run(jdk!, capture.listen, library.args(programs.keyStore), options));
+			const said = saidBy(await programs.run(jdk!, capture.agent, library.args(programs.keyStore), options));
 			const exchanges = await stopCleanly(t, capture);
 			t.is(said.length, library.exchanges);
 			checkBothEnds(

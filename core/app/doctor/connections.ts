@@ -2,6 +2,7 @@
 import type { EbpfOptions } from "../../../sources/ebpf/options.js";
 import type { ProcessSocket } from "../../../sources/ebpf/process-sockets.js";
 import type { ProcessTls } from "../../../sources/ebpf/process-tls.js";
+import type { JvmStatus } from "../../../sources/java-agent/attach/status.js";
 import type { Endpoint, Transport } from "../../events.js";
 import { type ConnectionSight, endsKey } from "./sights.js";
 
@@ -36,6 +37,8 @@ export interface DiagnosisInput {
 	readonly sights: readonly ConnectionSight[];
 	/** By process. */
 	readonly tls: ReadonlyMap<number, ProcessTls>;
+	/** By process; null: it is no JVM. */
+	readonly jvms: ReadonlyMap<number, JvmStatus | null>;
 	/** `comm`, by process. */
 	readonly names: ReadonlyMap<number, string>;
 	/** Options of the config's eBPF sources; null: no config was given. */
@@ -122,7 +125,8 @@ function complete(input: DiagnosisInput, ends: Ends, sight: ConnectionSight | nu
 		isTargeted,
 		changes: [],
 	};
-	return { ...diagnosis, changes: changesFor(diagnosis, input.configured) };
+	const jvm = ends.pid === null ? null : (input.jvms.get(ends.pid) ?? null);
+	return { ...diagnosis, changes: changesFor(diagnosis, input.configured, jvm) };
 }
 
 function undecidedOf({ state, transport }: Ends, sight: ConnectionSight | null, seen: number): string | null {
@@ -176,6 +180,7 @@ const BY_CAUSE: Readonly<Record<string, string>> = {
 function changesFor(
 	{ transport, state, role, local, remote, pid, bytes, protocol, undecided, tls, isTargeted }: ConnectionDiagnosis,
 	configured: readonly EbpfOptions[] | null,
+	jvm: JvmStatus | null,
 ): string[] {
 	const port = role === "client" ? remote?.port : local.port;
 	const rule = port === undefined || port === 0 ? (pid === null ? null : `pids: [${pid}]`) : `ports: [${port}]`;
@@ -192,13 +197,20 @@ function changesFor(
 		const change = BY_CAUSE[cause];
 		if (change !== undefined) changes.push(change);
 	}
-	if (protocol === "tls" && tls?.library === null)
-		changes.push("without a library that can be probed its plaintext takes the Java agent (a JVM) or the sidecar");
+	if (protocol === "tls" && tls?.library === null) changes.push(plaintextOf(jvm));
 	if (tls?.library !== null && tls !== null && (configured === null || !configured.some((each) => each.tls === "auto")))
 		changes.push("tls: auto");
 	if (protocol === null && undecided !== null && rule !== null)
 		changes.push(`if you know what is spoken: { ${rule}, protocol: NAME }, a NAME of \`polytap list\``);
 	return changes;
+}
+
+/** What it takes to see the plaintext of a connection whose library cannot be probed. */
+function plaintextOf(jvm: JvmStatus | null): string {
+	if (jvm === null) return "without a library that can be probed its plaintext takes the sidecar";
+	if (jvm.hasAgent)
+		return "the agent is in this JVM: its plaintext comes with a source `type: java-agent` where that agent connects";
+	return `a source \`type: java-agent\`, and the agent in this JVM: ${jvm.hint ?? "start it with -javaagent"}`;
 }
 
 function sameEnd(a: Endpoint, b: Endpoint): boolean {

@@ -4,6 +4,7 @@ import type { EbpfOptions } from "../../../sources/ebpf/options.js";
 import { type ProcessSocket, SocketLists } from "../../../sources/ebpf/process-sockets.js";
 import { type ProcessTls, tlsOfProcess } from "../../../sources/ebpf/process-tls.js";
 import { processIds } from "../../../sources/ebpf/tls/mapped-files.js";
+import { type JvmStatus, jvmStatus } from "../../../sources/java-agent/attach/status.js";
 import { PolytapError } from "../../errors.js";
 import { readConfig } from "../config-file.js";
 import { type ConnectionDiagnosis, diagnose } from "./connections.js";
@@ -22,9 +23,16 @@ export interface ProcessReport {
 	readonly pid: number | null;
 	readonly ports: readonly number[];
 	readonly watchedMs: number;
-	readonly processes: readonly (ProcessTls & { readonly pid: number; readonly name: string })[];
+	readonly processes: readonly ProcessFacts[];
 	readonly connections: readonly ConnectionDiagnosis[];
 	readonly warnings: readonly string[];
+}
+
+export interface ProcessFacts extends ProcessTls {
+	readonly pid: number;
+	readonly name: string;
+	/** Null: it is no JVM. */
+	readonly jvm: JvmStatus | null;
 }
 
 /** Sockets are listed before and after the capture, so that one that lasts as long as either is there. */
@@ -48,12 +56,18 @@ export async function reportProcess(question: ProcessQuestion, stop: AbortSignal
 		for (const { process } of [client, server]) if (process !== null) pids.add(process.pid);
 	const tls = new Map([...pids].map((each) => [each, tlsOfProcess(each)]));
 	const names = new Map([...pids].map((each) => [each, nameOf(each)]));
+	const jvms = new Map([...pids].map((each) => [each, jvmStatus(each)]));
 	return {
 		pid,
 		ports,
 		watchedMs: durationMs,
-		processes: [...tls].map(([each, found]) => ({ pid: each, name: names.get(each) ?? "", ...found })),
-		connections: diagnose({ sockets, sights, tls, names, configured, pids: pid === null ? [] : [pid] }),
+		processes: [...tls].map(([each, found]) => ({
+			pid: each,
+			name: names.get(each) ?? "",
+			...found,
+			jvm: jvms.get(each) ?? null,
+		})),
+		connections: diagnose({ sockets, sights, tls, jvms, names, configured, pids: pid === null ? [] : [pid] }),
 		warnings,
 	};
 }

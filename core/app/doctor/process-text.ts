@@ -1,3 +1,4 @@
+import type { JvmStatus } from "../../../sources/java-agent/attach/status.js";
 import type { Endpoint } from "../../events.js";
 import type { ConnectionDiagnosis } from "./connections.js";
 import type { ProcessReport } from "./process-report.js";
@@ -9,9 +10,10 @@ export function processText({ pid, ports, watchedMs, processes, connections, war
 		`${what.filter((each) => each !== "").join(", ")}, watched for ${(watchedMs / 1000).toFixed(1)} s`,
 		"",
 	];
-	for (const { pid: each, name, libraries, whyNot } of processes) {
+	for (const { pid: each, name, libraries, whyNot, jvm } of processes) {
 		const found = libraries.map(({ path, library }) => `${library} (${path})`).join(", ");
 		lines.push(`process ${each} ${name}`, `  TLS: ${whyNot ?? found}`);
+		if (jvm !== null) lines.push(`  JVM: ${jvmText(jvm)}`);
 	}
 	const isConnection = ({ state }: ConnectionDiagnosis): boolean => state !== "listening" && state !== "unconnected";
 	const idle = connections.filter((each) => !isConnection(each));
@@ -26,6 +28,13 @@ export function processText({ pid, ports, watchedMs, processes, connections, war
 	for (const each of active) lines.push(...connectionLines(each));
 	for (const warning of warnings) lines.push("", `warning: ${warning}`);
 	return `${lines.join("\n")}\n`;
+}
+
+function jvmText({ runtime, hasAgent, refusal, hint }: JvmStatus): string {
+	const what = runtime ?? "";
+	if (hasAgent) return [what, "the agent is in it"].filter((each) => each !== "").join(", ");
+	const why = refusal === null ? "no agent" : `no agent, and it cannot be attached to (${refusal})`;
+	return [what, hint === null ? why : `${why}: ${hint}`].filter((each) => each !== "").join(", ");
 }
 
 function connectionLines(each: ConnectionDiagnosis): string[] {

@@ -14,10 +14,10 @@ export interface JvmStatus {
 	readonly hint: string | null;
 }
 
-/** Null where the process is no JVM at all. Looks, and changes nothing. */
+/** Null where the process is no JVM, or may not be looked at. Looks, and changes nothing. */
 export function jvmStatus(pid: number): JvmStatus | null {
 	const maps = read(`/proc/${pid}/maps`);
-	if (maps !== null && !/\/lib(jvm|j9vm\d*)\.so$/m.test(maps)) return null;
+	if (maps === null || !/\/lib(jvm|j9vm\d*)\.so$/m.test(maps)) return null;
 	const hasAgent = threadsOf(pid).includes("polytap-agent");
 	try {
 		const { version } = examine(pid);

@@ -25,9 +25,12 @@ class Scene {
 	readonly jvm: number;
 	nowUs = 1_000_000;
 
+	readonly advice: string[] = [];
+
 	constructor(joinsLayers = true) {
 		this.engine = new Engine({ joinsLayers }, [http1, tls], (exchange) => void this.exchanges.push(exchange));
-		this.node = this.engine.addSource("node", "ebpf");
+		this.engine.couldWant = () => true;
+		this.node = this.engine.addSource("node", "ebpf", (conn, { kind }) => void this.advice.push(`${conn} ${kind}`));
 		this.jvm = this.engine.addSource("jvm", "java-agent");
 	}
 
@@ -65,15 +68,26 @@ class Scene {
 		);
 	}
 
-	plain(dir: Direction, data: Uint8Array, tsUs: number): void {
+	plain(dir: Direction, data: Uint8Array, tsUs: number, offset = 0): void {
 		const { bytes } = records(data.length);
-		const lowerRange = [bytes.length - data.length, bytes.length] as const;
-		const range = { fromOffset: 0, toOffset: data.length, attributes: { "java.thread.name": "main" }, lowerRange };
+		const lowerRange = [offset + bytes.length - data.length, offset + bytes.length] as const;
+		const toOffset = offset + data.length;
+		const range = { fromOffset: offset, toOffset, attributes: { "java.thread.name": "main" }, lowerRange };
 		this.tell(
 			this.jvm,
 			{ kind: "annotate", conn: 1, dir, ...range },
-			{ kind: "bytes", conn: 1, dir, offset: 0, tsUs, data },
+			{ kind: "bytes", conn: 1, dir, offset, tsUs, data },
 		);
+	}
+
+	/** Of the plaintext, after one exchange. */
+	end(): void {
+		const tsUs = 1_001_000;
+		for (const dir of [0, 1] as const) {
+			const finalOffset = (dir === 0 ? REQUEST : RESPONSE).length;
+			this.tell(this.jvm, { kind: "end", conn: 1, dir, tsUs, finalOffset, how: "fin" });
+		}
+		this.tell(this.jvm, { kind: "close", conn: 1, tsUs });
 	}
 
 	later(us: number): void {
@@ -174,20 +188,92 @@ test("where layers are not joined nothing waits", (t) => {
 	t.is(scene.exchanges.length, 1);
 });
 
-test("what was held comes out when the connection ends", (t) => {
+test("what nobody saw pass encrypted is waited for once, and again when somebody does", (t) => {
 	const scene = new Scene();
 	scene.open(scene.jvm, "plaintext");
 	scene.plain(0, REQUEST, 1_000_100);
 	scene.plain(1, RESPONSE, 1_001_000);
-	for (const dir of [0, 1] as const)
-		scene.tell(scene.jvm, {
-			kind: "end",
-			conn: 1,
-			dir,
-			tsUs: 1_001_000,
-			finalOffset: (dir === 0 ? REQUEST : RESPONSE).length,
-			how: "fin",
-		});
-	scene.tell(scene.jvm, { kind: "close", conn: 1, tsUs: 1_001_000 });
+	scene.later(60_000);
 	t.is(scene.exchanges.length, 1);
+	scene.plain(0, REQUEST, 1_060_100, REQUEST.length);
+	scene.plain(1, RESPONSE, 1_061_000, RESPONSE.length);
+	t.is(scene.exchanges.length, 2);
+	scene.open(scene.node, "transport");
+	scene.plain(0, REQUEST, 1_060_200, REQUEST.length * 2);
+	scene.plain(1, RESPONSE, 1_062_000, RESPONSE.length * 2);
+	t.is(scene.exchanges.length, 2);
+	scene.later(60_000);
+	t.is(scene.exchanges.length, 3);
+});
+
+test("ciphertext that comes when the plaintext's connection has ended: its exchanges still wait", (t) => {
+	const scene = new Scene();
+	scene.open(scene.jvm, "plaintext");
+	scene.plain(0, REQUEST, 1_000_100);
+	scene.plain(1, RESPONSE, 1_001_000);
+	scene.end();
+	t.is(scene.exchanges.length, 0);
+	scene.open(scene.node, "transport");
+	scene.cipher(0, REQUEST.length, 1_000_010, 1_000_150);
+	scene.cipher(1, RESPONSE.length, 1_000_020, 1_000_950);
+	scene.later(60_000);
+	t.deepEqual(scene.exchanges.map(seen), [AS_BOTH_SAW]);
+	t.is(scene.engine.counters().connections_open, 1);
+});
+
+test("ciphertext of what another source tells is covered: its gaps have times, until that source is gone", (t) => {
+	const scene = new Scene();
+	scene.open(scene.node, "transport");
+	scene.cipher(0, REQUEST.length, 1_000_010, 1_000_150);
+	scene.cipher(1, RESPONSE.length, 1_000_020, 1_000_950);
+	t.deepEqual(scene.advice, []);
+	scene.open(scene.jvm, "plaintext");
+	scene.plain(0, REQUEST, 1_000_100);
+	scene.plain(1, RESPONSE, 1_001_000);
+	const gap = (dir: Direction, after: number, tsUs: number) => {
+		const offset = records(after).bytes.length;
+		const length = 1000;
+		scene.tell(scene.node, { kind: "gap", conn: 1, dir, tsUs, offset, length, cause: "covered" });
+		return [offset, offset + length] as const;
+	};
+	const more = (dir: Direction, data: Buffer, tsUs: number, lowerRange: readonly [number, number]) => {
+		const range = { fromOffset: data.length, toOffset: data.length * 2, attributes: {}, lowerRange };
+		scene.tell(
+			scene.jvm,
+			{ kind: "annotate", conn: 1, dir, ...range },
+			{ kind: "bytes", conn: 1, dir, offset: data.length, tsUs, data },
+		);
+	};
+	more(0, REQUEST, 1_010_100, gap(0, REQUEST.length, 1_010_150));
+	more(1, RESPONSE, 1_011_000, gap(1, RESPONSE.length, 1_010_950));
+	scene.later(60_000);
+	t.deepEqual(scene.advice, ["1 covered"]);
+	t.deepEqual(seen(scene.exchanges[1]), [
+		["jvm", "client", "010100", 900],
+		["node", "client", "010150", 800],
+	]);
+	t.is(scene.engine.counters().bytes_missing, 2000);
+	scene.engine.sourceEnded(scene.jvm, scene.nowUs);
+	scene.tell(scene.node, { kind: "gap", conn: 1, dir: 0, tsUs: 1_020_000, offset: 2000, length: 1, cause: "covered" });
+	t.deepEqual(scene.advice, ["1 covered", "1 uncovered"]);
+});
+
+test("what was held comes out when the connection ends and all was seen, or with its source", (t) => {
+	const scene = new Scene();
+	scene.open(scene.jvm, "plaintext");
+	scene.plain(0, REQUEST, 1_000_100);
+	scene.plain(1, RESPONSE, 1_001_000);
+	scene.end();
+	t.is(scene.exchanges.length, 0);
+	scene.engine.sourceEnded(scene.jvm, scene.nowUs);
+	t.is(scene.exchanges.length, 1);
+	const other = new Scene();
+	other.open(other.node, "transport");
+	other.cipher(0, REQUEST.length, 1_000_010, 1_000_150);
+	other.cipher(1, RESPONSE.length, 1_000_020, 1_000_950);
+	other.open(other.jvm, "plaintext");
+	other.plain(0, REQUEST, 1_000_100);
+	other.plain(1, RESPONSE, 1_001_000);
+	other.end();
+	t.deepEqual(other.exchanges.map(seen), [AS_BOTH_SAW]);
 });

@@ -280,6 +280,71 @@ test("an exchange waits for the second vantage no longer than the merge window",
 	t.deepEqual(h.lines, ["one→a ok"]);
 });
 
+const OWN = { expects: "this-end", bases: null } as const;
+const BOTH = { expects: "both-ends", bases: null } as const;
+const observers = (h: Harness) =>
+	h.exchanges.map(({ observedBy }) =>
+		observedBy
+			.map(({ vantage }) => vantage)
+			.sort()
+			.join(" "),
+	);
+
+test("a vantage that was opened and whose bytes are expected is waited for", (t) => {
+	const h = new Harness().open(1, "client", OWN).open(2, "server", OWN);
+	h.bytes(0, 0, "one\n", 2).bytes(1, 0, "=a\n", 2);
+	t.is(h.exchanges.length, 0);
+	h.pass(40_000).bytes(0, 0, "one\n", 1).bytes(1, 0, "=a\n", 1);
+	t.deepEqual(h.lines, ["one→a ok"]);
+	t.deepEqual(observers(h), ["client server"]);
+});
+
+test("the other end, of which nothing was told yet, is waited for where the source expects it", (t) => {
+	const h = new Harness().open(2, "server", BOTH).bytes(0, 0, "one\n", 2).bytes(1, 0, "=a\n", 2);
+	t.is(h.exchanges.length, 0);
+	h.pass(40_000).open(1, "client", BOTH).bytes(0, 0, "one\n", 1).bytes(1, 0, "=a\n", 1);
+	t.deepEqual(observers(h), ["client server"]);
+	h.bytes(0, 4, "two\n", 1).bytes(0, 4, "two\n", 2).bytes(1, 3, "=b\n", 2);
+	t.is(h.exchanges.length, 1);
+	h.bytes(1, 3, "=b\n", 1);
+	t.deepEqual(observers(h), ["client server", "client server"]);
+});
+
+test("it is waited for no longer than the merge window, and not again", (t) => {
+	const h = new Harness().open(2, "server", BOTH);
+	h.bytes(0, 0, "one\ntwo\n", 2).bytes(1, 0, "=a\n", 2).pass(20_000).bytes(1, 3, "=b\n", 2);
+	t.is(h.exchanges.length, 0);
+	h.pass(40_000);
+	t.deepEqual(h.lines, ["one→a ok", "two→b ok"]);
+	h.bytes(0, 8, "three\n", 2).bytes(1, 6, "=c\n", 2);
+	t.deepEqual(observers(h), ["server", "server", "server"]);
+});
+
+test("it may come when the connection is over for the first one", (t) => {
+	const h = new Harness()
+		.open(2, "server", BOTH)
+		.bytes(0, 0, "one\n", 2)
+		.bytes(1, 0, "=a\n", 2)
+		.close([4, 3], "fin", 2);
+	t.is(h.exchanges.length, 0);
+	h.pass(40_000).open(1, "client", BOTH).bytes(0, 0, "one\n", 1).bytes(1, 0, "=a\n", 1).close([4, 3], "fin", 1);
+	t.deepEqual(h.lines, ["one→a ok"]);
+	t.deepEqual(observers(h), ["client server"]);
+	t.is(h.pass(60_000).counters.connections_open, 0);
+	const alone = new Harness().open(2, "server", BOTH).bytes(0, 0, "one\n", 2).bytes(1, 0, "=a\n", 2);
+	alone.close([4, 3], "fin", 2).pass(60_000);
+	t.deepEqual(observers(alone), ["server"]);
+	t.is(alone.counters.connections_open, 0);
+});
+
+test("nothing is waited for where nothing is expected", (t) => {
+	const h = new Harness().open(2, "server", OWN).bytes(0, 0, "one\n", 2).bytes(1, 0, "=a\n", 2);
+	t.deepEqual(observers(h), ["server"]);
+	const identified = new Harness().open(1, "client").open(2, "server");
+	identified.bytes(0, 0, "one\n", 2).bytes(1, 0, "=a\n", 2);
+	t.deepEqual(observers(identified), ["server"]);
+});
+
 test("a vantage that comes when the connection is over changes nothing, and is counted", (t) => {
 	const h = new Harness().open(1, "client").bytes(0, 0, "get\n", 1).bytes(1, 0, "=ok\n", 1).close([4, 4], "fin", 1);
 	t.is(h.exchanges.length, 1);

@@ -38,7 +38,7 @@ export interface Polytap {
 	readonly configPath: string;
 	cpuUs(): number;
 	memory(): MemoryUse;
-	/** Resolves when it has wanted no processor time to speak of for 300 ms: the backlog is worked off. */
+	/** The backlog is worked off: see the function. */
 	settled(timeoutMs?: number): Promise<void>;
 	/** Resolves when the counter of a source is at least that. The config must have `metrics: METRICS`. */
 	counted(source: string, counter: string, least?: number): Promise<void>;
@@ -76,6 +76,20 @@ export function captureConfig(options: CaptureConfigOptions): Record<string, unk
 	};
 }
 
+/** Resolves when it has wanted no processor time to speak of for 300 ms: the backlog is worked off. */
+export async function settled(program: Program, timeoutMs = 60_000): Promise<void> {
+	const { pid } = program;
+	const deadline = Date.now() + timeoutMs;
+	let cpu = cpuUs(pid);
+	for (let quiet = 0; quiet < QUIET_LOOKS && Date.now() < deadline && program.isRunning; ) {
+		await pause(50);
+		const now = cpuUs(pid);
+		// On a busy machine it may use nothing because it gets nothing.
+		quiet = now - cpu <= 10_000 && !isRunnable(pid) ? quiet + 1 : 0;
+		cpu = now;
+	}
+}
+
 /** Starts the built command line and resolves when it says that it captures. */
 export async function startPolytap(scope: Scope, options: PolytapOptions): Promise<Polytap> {
 	const folder = await scope.folder();
@@ -105,17 +119,7 @@ export async function startPolytap(scope: Scope, options: PolytapOptions): Promi
 		memory: () => memoryUse(pid),
 		counter,
 		counted: (source, name, least = 1) => program.until(async () => (await counter(source, name)) >= least, 60_000),
-		async settled(timeoutMs = 60_000) {
-			const deadline = Date.now() + timeoutMs;
-			let cpu = cpuUs(pid);
-			for (let quiet = 0; quiet < QUIET_LOOKS && Date.now() < deadline && program.isRunning; ) {
-				await pause(50);
-				const now = cpuUs(pid);
-				// On a busy machine it may use nothing because it gets nothing.
-				quiet = now - cpu <= 10_000 && !isRunnable(pid) ? quiet + 1 : 0;
-				cpu = now;
-			}
-		},
+		settled: (timeoutMs) => settled(program, timeoutMs),
 		async stop() {
 			const { code, signal } = await program.stop("SIGTERM", 60_000);
 			if (signal !== null) throw new Error(`polytap ended by ${signal}: ${program.stderr}`);

@@ -67,6 +67,26 @@ test("what a server sends goes from server to client", (t) =>
 		t.like(bridge.of("open")[0], { client: { address: "::1", port: 5000 }, server: { address: "::1", port: 8443 } });
 	}));
 
+test("the other end of a connection on this host is expected where another JVM has an agent", (t) =>
+	withBridge({}, async (bridge) => {
+		const first = await Peer.agent(bridge.path);
+		first.open(1);
+		await until(() => bridge.of("open").length === 1, "the first is open");
+		const second = await Peer.agent(bridge.path, { instance: "22222222-test" });
+		first.open(2);
+		first.open(3, { l: ["10.0.0.1", 5000], r: ["10.0.0.2", 8443] });
+		first.open(4, { l: ["10.0.0.1", 5001], r: ["10.0.0.1", 8443] });
+		await until(() => bridge.of("open").length === 4, "they are open");
+		second.end();
+		await until(() => bridge.counters.jvms_connected === 1, "the second is gone");
+		first.open(5);
+		await until(() => bridge.of("open").length === 5, "the last is open");
+		t.deepEqual(
+			bridge.of("open").map(({ expects }) => expects),
+			["this-end", "both-ends", "this-end", "both-ends", "this-end"],
+		);
+	}));
+
 test("several rows of several connections share one attachment, in whatever pieces it comes", (t) =>
 	withBridge({}, async (bridge) => {
 		const peer = await Peer.agent(bridge.path);

@@ -29,7 +29,7 @@ const KEYS: Readonly<Record<CaptureEvent["kind"], readonly string[]>> = {
 	close: ["conn", "tsUs"],
 	loss: ["bytes", "events", "cause"],
 };
-const OPTIONAL = new Set(["isFinal", "late", "library", "lowerRange", "protocol", "quietUs"]);
+const OPTIONAL = new Set(["expects", "isFinal", "late", "library", "lowerRange", "protocol", "quietUs"]);
 /** The year 2200: beyond it somebody counted in another unit. */
 const LATEST_US = 7_258_118_400_000_000;
 
@@ -75,6 +75,7 @@ const FIELDS: Readonly<Record<string, readonly [Clause, (value: unknown) => bool
 	fromStart: ["eventShape", isFlag],
 	protocol: ["eventShape", isText],
 	quietUs: ["eventTimes", isOffset],
+	expects: ["eventShape", oneOf("this-end", "both-ends")],
 	late: ["eventShape", oneOf(true)],
 	layer: ["eventShape", oneOf("transport", "plaintext")],
 	client: ["eventShape", isEndpoint],

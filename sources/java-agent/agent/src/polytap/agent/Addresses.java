@@ -17,13 +17,16 @@ final class Addresses {
 	private static final Field DESCRIPTOR = field(SocketImpl.class, "fd");
 	private static final Field NUMBER = field(FileDescriptor.class, "fd");
 	private static final Field DELEGATE = field("java.net.DelegatingSocketImpl", "delegate");
-	private static final Field SELF = field("sun.security.ssl.BaseSSLSocketImpl", "self");
-
 	private static final Field REMOTE = field(SocketImpl.class, "address");
 	private static final Field PORT = field(SocketImpl.class, "port");
 	private static final Method LOCAL = localAddress();
 
 	private Addresses() {}
+
+	/** Looked up when there is an SSLSocket. */
+	private static final class Inside {
+		static final Field SELF = field("sun.security.ssl.BaseSSLSocketImpl", "self");
+	}
 
 	/** False where it is not connected, or no IP connection. */
 	static boolean bind(Conn conn, SocketChannel channel, int fd) throws Exception {
@@ -52,7 +55,8 @@ final class Addresses {
 		Object impl = null;
 		try {
 			// one that was put on top of another socket has no connection of its own
-			Object self = SELF == null || !SELF.getDeclaringClass().isInstance(socket) ? null : SELF.get(socket);
+			Field above = Inside.SELF;
+			Object self = above == null || !above.getDeclaringClass().isInstance(socket) ? null : above.get(socket);
 			if (self instanceof Socket) carrier = (Socket) self;
 			impl = IMPL == null ? null : IMPL.get(carrier);
 			while (impl != null && DELEGATE != null && DELEGATE.getDeclaringClass().isInstance(impl)) impl = DELEGATE.get(impl);

@@ -10,9 +10,10 @@ import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
-import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
 /** The agent's thread: connects, says what happened, and comes back when the other end was away. */
@@ -21,12 +22,10 @@ final class Link extends Thread {
 	private static final long MAX_PAUSE_MS = 30_000;
 	private static final long ANSWER_MS = 5_000;
 	private static final long STATS_NANOS = 5_000_000_000L;
-	/** A JVM that ends waits so long for what it has still to say. */
-	private static final long LAST_WORDS_MS = 300;
 
 	private volatile Settings settings;
 	private final Hooks hooks;
-	private final String instance = UUID.randomUUID().toString();
+	private final String instance = newInstance();
 	private volatile SocketChannel channel;
 	private volatile boolean isLost;
 	private final AtomicLong credit = new AtomicLong();
@@ -35,6 +34,8 @@ final class Link extends Thread {
 	private volatile Map<?, ?> welcome;
 	private volatile String refusal;
 	private volatile Writer writer;
+	/** Polytap has answered once. */
+	private final CountDownLatch listened = new CountDownLatch(1);
 
 	Link(Settings settings, Hooks hooks) {
 		super("polytap-agent");
@@ -50,6 +51,17 @@ final class Link extends Thread {
 		interrupt();
 	}
 
+	/** Not a UUID: its generator loads the providers of security, which takes longer than all else here. */
+	private static String newInstance() {
+		ThreadLocalRandom random = ThreadLocalRandom.current();
+		return Long.toHexString(System.nanoTime()) + '-' + pid() + '-' + Long.toHexString(random.nextLong()) + Long.toHexString(random.nextLong());
+	}
+
+	/** Returns when polytap listens, or after so long. */
+	void awaitListener(long ms) throws InterruptedException {
+		listened.await(ms, TimeUnit.MILLISECONDS);
+	}
+
 	/** When the JVM ends, what is queued is still sent, and what was counted. */
 	void sayLastWords() {
 		Writer speaking = writer;
@@ -57,7 +69,7 @@ final class Link extends Thread {
 		isEnding = true;
 		java.util.concurrent.locks.LockSupport.unpark(this);
 		try {
-			for (long waited = 0; waited < LAST_WORDS_MS && isEnding && !isLost; waited += 2) Thread.sleep(2);
+			for (long waited = 0; waited < settings.lastWordsMs && isEnding && !isLost; waited += 2) Thread.sleep(2);
 		} catch (InterruptedException hurry) {
 			// then not
 		}
@@ -121,6 +133,7 @@ final class Link extends Thread {
 		writer.line("{\"jsonrpc\":\"2.0\",\"method\":\"conn.sync\",\"params\":{}}");
 		writer.flush();
 		if (!isStopped) Tap.mode = Tap.ON;
+		listened.countDown();
 		talk(opened);
 	}
 

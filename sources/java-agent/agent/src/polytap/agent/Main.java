@@ -41,6 +41,7 @@ public final class Main {
 					}
 				};
 		Runtime.getRuntime().addShutdownHook(ending);
+		if (!attached && settings.waitMs > 0) created.awaitListener(settings.waitMs);
 	}
 
 	/** Descriptors of sockets and requests of java.net.http lie behind private fields. JDK 8 has no modules. */

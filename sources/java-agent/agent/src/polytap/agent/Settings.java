@@ -12,12 +12,18 @@ final class Settings {
 	final String token;
 	final long queueBytes;
 	final int queueEvents;
+	/** The JVM's start waits so long for polytap. */
+	final long waitMs;
+	/** A JVM that ends waits so long for what it has still to say. */
+	final long lastWordsMs;
 
-	private Settings(String listen, String token, long queueBytes, int queueEvents) {
+	private Settings(String listen, String token, long queueBytes, int queueEvents, long waitMs, long lastWordsMs) {
 		this.listen = listen;
 		this.token = token;
 		this.queueBytes = queueBytes;
 		this.queueEvents = queueEvents;
+		this.waitMs = waitMs;
+		this.lastWordsMs = lastWordsMs;
 	}
 
 	/** Throws where an argument is not known: a silent typing error would cost a capture. */
@@ -26,6 +32,8 @@ final class Settings {
 		String token = null;
 		long queueBytes = 8L << 20;
 		int queueEvents = 65536;
+		long waitMs = 0;
+		long lastWordsMs = 300;
 		for (String part : arguments.split(",")) {
 			if (part.isEmpty()) continue;
 			int equals = part.indexOf('=');
@@ -37,9 +45,11 @@ final class Settings {
 				token = new String(Files.readAllBytes(Paths.get(value)), StandardCharsets.UTF_8).trim();
 			else if (name.equals("queue_bytes")) queueBytes = Long.parseLong(value);
 			else if (name.equals("queue_events")) queueEvents = Integer.parseInt(value);
+			else if (name.equals("wait_ms")) waitMs = Long.parseLong(value);
+			else if (name.equals("last_words_ms")) lastWordsMs = Long.parseLong(value);
 			else throw new IllegalArgumentException("there is no argument " + name);
 		}
 		if (!listen.startsWith("unix:") && !listen.startsWith("tcp:")) listen = "unix:" + listen;
-		return new Settings(listen, token, queueBytes, queueEvents);
+		return new Settings(listen, token, queueBytes, queueEvents, waitMs, lastWordsMs);
 	}
 }

@@ -7,18 +7,22 @@ import javax.net.ssl.SSLSocket;
 
 /** Hooks of blocking sockets: SSLSocket, and what lies below it or stands alone. */
 public final class SocketTap {
-	private static final Field CONTEXT = Addresses.field("sun.security.ssl.SSLSocketImpl", "conContext");
-	private static final Field NEGOTIATED = Addresses.field("sun.security.ssl.TransportContext", "isNegotiated");
-
 	private SocketTap() {}
+
+	/** Looked up when there is an SSLSocket: to load these classes takes a JVM longer than to start. */
+	private static final class Inside {
+		static final Field CONTEXT = Addresses.field("sun.security.ssl.SSLSocketImpl", "conContext");
+		static final Field NEGOTIATED = Addresses.field("sun.security.ssl.TransportContext", "isNegotiated");
+	}
 
 	/** Told before its first bytes leave: the other end may be answered before the write returns. */
 	public static void sslWriting(Object socket) {
-		if (Tap.mode != Tap.ON || CONTEXT == null || NEGOTIATED == null) return;
+		if (Tap.mode != Tap.ON) return;
 		try {
 			Conn conn = connOf((SSLSocket) socket);
+			if (conn == null || conn.isTold || Inside.CONTEXT == null || Inside.NEGOTIATED == null) return;
 			// to ask for the session would begin a handshake
-			if (conn == null || conn.isTold || !NEGOTIATED.getBoolean(CONTEXT.get(socket))) return;
+			if (!Inside.NEGOTIATED.getBoolean(Inside.CONTEXT.get(socket))) return;
 			String tls = TlsFacts.of(socket);
 			if (!conn.isTold) Tap.tell(conn, tls);
 		} catch (Throwable problem) {
