@@ -61,6 +61,7 @@ interface System {
 	/** On the thread pool. Resolves with the number of ready descriptors, -1 for an error. */
 	epollWait: (epoll: number, events: Uint8Array, maxEvents: number, timeoutMs: number) => Promise<number>;
 	close: Call<[fd: number], number>;
+	schedYield: Call<[], number>;
 	/** The bpf system call itself, for what libbpf 1.0 does not know. */
 	bpf: Call<[number: number, command: number, attributes: Uint8Array, size: number], number>;
 }
@@ -148,6 +149,7 @@ export function libc(): System {
 				);
 			}),
 		close: bind("int close(int fd)"),
+		schedYield: bind("int sched_yield(void)"),
 		bpf: bind("long syscall(long number, int command, void *attributes, unsigned int size)"),
 	};
 	return system;

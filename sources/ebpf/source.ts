@@ -20,6 +20,9 @@ import { Translator } from "./translator.js";
 import { Wakeups } from "./wakeups.js";
 
 const BATCH_EVENTS = 1024;
+/** As long as the ring is nearly empty: so many events, then whoever else waits for this processor is let on it. */
+const BATCH_EVENTS_CALM = 64;
+const NEARLY_EMPTY = 1 / 16;
 /** What a batch holds of the ring is free again only when the engine is done with it. */
 const BATCH_BYTES = 1 << 20;
 /** Between two looks at a ring that had something: where that was much, and where it was little. */
@@ -122,6 +125,7 @@ export class EbpfSource implements CaptureSource {
 				if (this.#isClosed) return yield* this.#farewell();
 				data.release();
 				control.release();
+				if (!isDrained && data.used < data.size * NEARLY_EMPTY) libc().schedYield();
 			}
 			data.release();
 			if (this.#gone.length > 0) {
@@ -208,7 +212,8 @@ export class EbpfSource implements CaptureSource {
 	#drain(data: Ring, batch: CaptureEvent[]): boolean {
 		const translator = this.#translator;
 		const upTo = data.position + BATCH_BYTES;
-		while (batch.length < BATCH_EVENTS && data.position < upTo) {
+		const most = data.limit - data.position < data.size * NEARLY_EMPTY ? BATCH_EVENTS_CALM : BATCH_EVENTS;
+		while (batch.length < most && data.position < upTo) {
 			const at = data.next();
 			if (at < 0) return true;
 			this.#records++;

@@ -324,6 +324,8 @@ async function bothEnds(t: ExecutionContext, scope: Scope, source: Readonly<Reco
 		path,
 		vantage: "both",
 		source: { ...ROOM.source, ...source },
+		// the other end is a process that may wait for its processor longer than the usual 50 ms
+		capture: { ...ROOM.capture, merge_window_ms: 5_000 },
 	});
 	const polytap = await startPolytap(scope, { config });
 	const loads: Load[] = [
