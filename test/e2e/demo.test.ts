@@ -12,7 +12,7 @@ const test: TestFn = anyTest;
 const live = why === null ? test.serial : test.serial.skip;
 
 const demo = (...args: string[]) =>
-	runProgram(process.execPath, [join(REPOSITORY, "scripts/demo.mjs"), ...args], 60_000);
+	runProgram(process.execPath, [join(REPOSITORY, "scripts/demo.mjs"), ...args], 180_000);
 
 test.serial("without BPF: it says why, and shows a packet capture", async (t) => {
 	const { stdout } = await demo("--offline");

@@ -111,6 +111,7 @@ live("sendfile: the first is a gap, later connections of the process come whole 
 		t.deepEqual([sent, read], [300_000, 300_000]);
 		await play(pair, "s:write 11", "c:read 11 = 11", "s:close", "c:read 1 = 0", "c:close");
 		await capture.settle();
+		if (round === 0) await capture.watchesPackets();
 		const { down } = capture.flow("server", pair.clientPort);
 		t.is(down.wrongAt, -1);
 		t.is(down.end, "fin 300018");
@@ -179,6 +180,7 @@ live(
 				}
 				await play(pair, "c:write 20", "s:read 20 = 20", "c:close", "s:read 1 = 0", "s:close");
 				await capture.settle();
+				if (round === 0) await capture.watchesPackets();
 				const { up: sent } = capture.flow("client", pair.clientPort);
 				const { up: received } = capture.flow("server", pair.clientPort);
 				for (const { filled, causes, sums, wrongAt, end } of [sent, received]) {

@@ -20,5 +20,5 @@ async function traffic(): Promise<void> {
 
 const config = () => ({ targets: [{ ports: [port] }], vantage: "server" });
 // three requests and their answers
-for (const { name, run } of sourceChecks(ebpf, { config, traffic, atLeast: 6, openMs: 30_000 }))
+for (const { name, run } of sourceChecks(ebpf, { config, traffic, atLeast: 6, openMs: 60_000 }))
 	live(name, (t) => t.notThrowsAsync(run()));

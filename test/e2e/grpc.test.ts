@@ -8,14 +8,16 @@ import type { Exchange, ExchangeMessage } from "../../core/index.js";
 import { captureLive } from "./support/live-records.js";
 import { missing } from "./support/needs.js";
 import { REPOSITORY } from "./support/polytap.js";
-import { Program, pause, runProgram } from "./support/program.js";
+import { Program, pause, runProgram, until } from "./support/program.js";
 import { type Scope, withScope } from "./support/scope.js";
 
 const test: TestFn = anyTest;
 const PEER = join(REPOSITORY, "test/e2e/support/grpc_peer.py");
 /** Debian's, which has the package: another one may come first on the path. */
 const PYTHON = "/usr/bin/python3";
-const CALLS_MS = 60_000;
+const CALLS_MS = 120_000;
+/** Between two messages of a stream. */
+const PAUSE_MS = 100;
 
 const why = missing("bpf", "python3") ?? (await whyNoPython());
 if (why !== null) createWriteStream("", { fd: 2 }).write(`SKIPPED grpc: ${why}\n`);
@@ -103,7 +105,7 @@ async function startNode(scope: Scope): Promise<number> {
 		},
 		down: async (call: grpc.ServerWritableStream<string, string>) => {
 			for (let i = 0; i < 5; i++) {
-				await pause(30);
+				await pause(PAUSE_MS);
 				call.write(`${call.request}${i}`);
 			}
 			call.end();
@@ -154,7 +156,7 @@ async function callFromNode(port: number, coding: "gzip" | "none"): Promise<Call
 				note(name === "one" ? "One" : "Slow", [text], answer === undefined ? [] : [answer], error);
 				resolve();
 			});
-			if (text === "cancel") setTimeout(() => call.cancel(), 200);
+			if (text === "cancel") setTimeout(() => call.cancel(), 1_000);
 		});
 	for (const text of ["hi", "no", LARGE]) await unary("one", text, { deadline: Date.now() + 20_000 });
 	await new Promise<void>((resolve) => {
@@ -173,14 +175,15 @@ async function callFromNode(port: number, coding: "gzip" | "none"): Promise<Call
 	const read = (async () => {
 		for await (const value of call) both.push(value as string);
 	})();
-	for (const value of ["p", "q", "r"]) {
+	for (const [count, value] of ["p", "q", "r"].entries()) {
 		call.write(value);
-		await pause(30);
+		await until(() => both.length > count, "the answer");
+		await pause(PAUSE_MS);
 	}
 	call.end();
 	await read;
 	note("Both", ["p", "q", "r"], both, null);
-	await unary("slow", "wait", { deadline: Date.now() + 300 });
+	await unary("slow", "wait", { deadline: Date.now() + 1_500 });
 	await unary("slow", "cancel");
 	await pause(200);
 	client.close();
@@ -258,7 +261,7 @@ function checkDetails(t: ExecutionContext, all: readonly Exchange[], isCompresse
 	t.is(fieldOf(hi.response!.trailers, "x-sum-bin")?.replace(/=+$/, ""), "AP8Q");
 	const timeout = Number(hi.request!.attributes["grpc.timeout_us"]);
 	t.true(timeout > 10_000_000 && timeout <= 20_000_000, String(timeout));
-	t.true(Number(of("Slow", "wait").request!.attributes["grpc.timeout_us"]) <= 310_000);
+	t.true(Number(of("Slow", "wait").request!.attributes["grpc.timeout_us"]) <= 1_510_000);
 	t.is(of("Slow", "cancel").request!.attributes["grpc.timeout_us"], undefined);
 	for (const text of ["wait", "cancel"])
 		t.true(["aborted", "error"].includes(of("Slow", text).outcome), of("Slow", text).outcome);
@@ -269,7 +272,7 @@ function checkDetails(t: ExecutionContext, all: readonly Exchange[], isCompresse
 	t.is(large.decodedFrom, isCompressed ? "gzip" : undefined);
 	t.is(large.attributes["rpc.message.compressed"], isCompressed ? true : undefined);
 	t.is(large.attributes["grpc.message.type"], "shop.Text");
-	// each message has a time of its own: they were sent some 30 ms apart
+	// each message has a time of its own: they were sent some 100 ms apart
 	for (const message of [of("Down", "x").response!, of("Both", "p").request!, of("Both", "p").response!]) {
 		const times = message.messages!.map(({ at }) => usOf(at));
 		for (let i = 1; i < times.length; i++) t.true(times[i]! - times[i - 1]! > 10_000, `${times}`);

@@ -6,7 +6,7 @@ import type { Exchange } from "../../core/index.js";
 import { listen } from "./support/listen.js";
 import { captureLive } from "./support/live-records.js";
 import { missing } from "./support/needs.js";
-import { Program, pause, runProgram } from "./support/program.js";
+import { Program, runProgram } from "./support/program.js";
 import { type Scope, withScope } from "./support/scope.js";
 
 const why = missing("bpf", "h2load", "curl");
@@ -65,14 +65,16 @@ live("h2load and curl: every exchange once, with its own path, header and body",
 
 live("joined in the middle of a load: nothing is missing from the first whole exchange on, and nothing is wrong", (t) =>
 	withScope(async (scope) => {
-		const { port } = await startServer(scope);
+		const { port, requests } = await startServer(scope);
 		const url = `http://127.0.0.1:${port}/late`;
-		const load = new Program("h2load", ["-D", "5", "-c", "1", "-m", "4", url]);
+		const load = new Program("h2load", ["-D", "300", "-c", "1", "-m", "4", url]);
 		scope.defer(() => load.stop("SIGKILL"));
-		await pause(1_500);
+		await load.until(() => requests() > 500, LOAD_MS);
 		// a machine that does other things, too, falls behind for a while
 		const stop = await captureLive(scope, [port], {}, { ring_bytes: 1 << 26 });
-		await load.exited;
+		const enough = requests() + 2000;
+		await load.until(() => requests() > enough, LOAD_MS);
+		await load.stop("SIGKILL");
 		const all = (await stop()).filter(({ kind }) => kind === "exchange");
 		const whole = all.filter(({ outcome }) => outcome === "ok");
 		t.true(whole.length > 100, `${whole.length} of ${all.length}`);

@@ -65,8 +65,9 @@ for (const jdk of findJdks().slice(-1))
 				const jvm = exchange.observedBy.find(({ source }) => source === "jvm")!;
 				for (const kernel of exchange.observedBy.filter(({ source }) => source === "node")) {
 					const startsUs = (Date.parse(kernel.startedAt) - Date.parse(jvm.startedAt)) * 1000;
-					t.true(Math.abs(startsUs) < 1_000_000, `${each.path}: the kernel began ${startsUs} µs later`);
-					t.true(kernel.durationUs <= jvm.durationUs + 1_000_000);
+					// one clock: a thread that had to wait for its turn in between is late by no more than some seconds
+					t.true(Math.abs(startsUs) < 30_000_000, `${each.path}: the kernel began ${startsUs} µs later`);
+					t.true(kernel.durationUs <= jvm.durationUs + 30_000_000);
 				}
 			}
 			t.like(totals.sources.jvm?.counters, { agent_hook_errors: 0, agent_dropped_events: 0 });

@@ -12,7 +12,7 @@ import { type MariaDb, PASSWORD, startMariaDb } from "./support/mariadb.js";
 import { type Said, sayOf, talk } from "./support/mysql-talk.js";
 import { missing } from "./support/needs.js";
 import { captureConfig, type Polytap, startPolytap } from "./support/polytap.js";
-import { pause, runProgram } from "./support/program.js";
+import { pause, runProgram, until } from "./support/program.js";
 import { withScope } from "./support/scope.js";
 
 const why = missing("bpf", "mariadbd", "mariadb-install-db", "mariadb", "mariadb-slap");
@@ -161,10 +161,11 @@ live("joined in the middle of a load: from the first whole exchange on all is th
 				await pause(1);
 			}
 		});
-		await pause(300);
+		await until(() => began.length > 100, "the load goes");
 		const polytap = await startPolytap(scope, { config: captureConfig({ ports: [db.port], path }) });
 		const readyMs = Date.now();
-		await pause(1500);
+		const enough = began.length + 1_500;
+		await until(() => began.length > enough, "more of the load");
 		isOver = true;
 		await Promise.all(load);
 		for (const connection of connections) await connection.end();

@@ -10,7 +10,7 @@ import copyStreams from "pg-copy-streams";
 import type { Exchange } from "../../core/index.js";
 import { captured } from "./support/captured.js";
 import { type Cluster, missingPostgresql, startPostgresql } from "./support/postgresql.js";
-import { pause } from "./support/program.js";
+import { pause, until } from "./support/program.js";
 import { type Scope, withScope } from "./support/scope.js";
 
 const why = missingPostgresql();
@@ -205,8 +205,9 @@ live("COPY both ways, notices, notifications, a cancelled query", (t) =>
 			const { processID, secretKey } = client as unknown as { processID: number; secretKey: number };
 			pid = processID;
 			key = String(secretKey);
-			const sleeping = client.query("select pg_sleep(20)").catch((error: { code?: string }) => error.code);
-			await pause(200);
+			const sleeping = client.query("select pg_sleep(120)").catch((error: { code?: string }) => error.code);
+			const sleepers = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'";
+			await until(async () => (await cluster.ask(sleepers)) === "1", "it sleeps");
 			// the request is a connection of its own
 			const request = Buffer.alloc(16);
 			for (const [i, number] of [16, 80_877_102, processID, secretKey].entries()) request.writeInt32BE(number, 4 * i);
@@ -236,7 +237,7 @@ live("COPY both ways, notices, notifications, a cancelled query", (t) =>
 		const [notice] = done.find(({ summary }) => summary.operation === "DO")!.response!.interim;
 		t.is(notice!.attributes["postgresql.message"], "careful");
 		t.is(notice!.attributes["postgresql.hint"], "more");
-		const slept = done.find(({ request }) => request?.attributes["db.query.text"] === "select pg_sleep(20)")!;
+		const slept = done.find(({ request }) => request?.attributes["db.query.text"] === "select pg_sleep(120)")!;
 		t.is(slept.response!.attributes["db.response.status_code"], "57014");
 		const cancel = messages.find(({ request }) => request?.attributes["postgresql.request"] === "cancel")!;
 		t.is(cancel.request!.attributes["postgresql.backend_pid"], pid);
@@ -287,9 +288,10 @@ live(
 					}
 				}),
 			);
-			await pause(200);
+			await until(() => count > 200, "the load goes");
 			const late = await captured(scope, cluster.port, async () => {
-				await pause(1500);
+				const enough = count + 2_000;
+				await until(() => count > enough, "more of the load");
 				isOver = true;
 				await load;
 			});
@@ -315,7 +317,8 @@ live("TLS that is refused, and TLS that is taken; replication: opaque by name", 
 			// psql asks for TLS, and goes on without
 			await plain.run("psql", ["-X", "-c", "select 'in plain'"]);
 			const replica = plain.start("pg_receivewal", ["-D", await scope.folder(), "--no-loop", "--no-sync"]);
-			await pause(1000);
+			const replicas = "select count(*) from pg_stat_replication";
+			await replica.until(async () => (await plain.ask(replicas)) === "1", 60_000);
 			await replica.stop("SIGINT");
 		});
 		const records = refused.exchanges.filter(({ kind }) => kind === "connection");

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import anyTest, { type TestFn } from "ava";
 import type { Exchange, ExchangeMessage } from "../../core/index.js";
 import { captured } from "./support/captured.js";
-import { missingPostgresql, startPostgresql } from "./support/postgresql.js";
-import { pause } from "./support/program.js";
+import { type Cluster, missingPostgresql, startPostgresql } from "./support/postgresql.js";
+import { until } from "./support/program.js";
 import { withScope } from "./support/scope.js";
 
 const why = missingPostgresql();
@@ -41,11 +41,18 @@ function counts(names: readonly string[]): Record<string, number> {
 	return counted;
 }
 
+/** Its server process reads the client's farewell when it has its turn: who watches then has seen a connection of five bytes. */
+async function initialize(cluster: Cluster): Promise<void> {
+	await cluster.run("pgbench", ["-i", "-q", "-s", "1"]);
+	const clients = "select count(*) from pg_stat_activity where backend_type = 'client backend'";
+	await until(async () => (await cluster.ask(clients)) === "1", "nobody is connected but who asks");
+}
+
 for (const mode of MODES)
 	live(`pgbench -M ${mode}: every statement of every transaction, and the login of every client`, (t) =>
 		withScope(async (scope) => {
 			const cluster = await startPostgresql(scope);
-			await cluster.run("pgbench", ["-i", "-q", "-s", "1"]);
+			await initialize(cluster);
 			await cluster.ask("select pg_stat_statements_reset()");
 			let stdout = "";
 			const { exchanges: all } = await captured(scope, cluster.port, async () => {
@@ -101,12 +108,16 @@ for (const mode of MODES)
 		(t) =>
 			withScope(async (scope) => {
 				const cluster = await startPostgresql(scope);
-				await cluster.run("pgbench", ["-i", "-q", "-s", "1"]);
+				await initialize(cluster);
 				const clients = 3;
-				const bench = cluster.start("pgbench", ["-n", "-M", mode, "-c", String(clients), "-T", "5", "-R", "600"]);
-				scope.defer(() => bench.stop());
-				await pause(1000);
+				const bench = cluster.start("pgbench", ["-n", "-M", mode, "-c", String(clients), "-t", "200", "-R", "600"]);
+				scope.defer(() => bench.stop("SIGKILL"));
+				const done = async () => Number(await cluster.ask("select count(*) from pgbench_history"));
+				await bench.until(async () => (await done()) > 60, 60_000);
+				// it stands still in the middle, however long it takes until it is watched
+				bench.kill("SIGSTOP");
 				const { exchanges: all } = await captured(scope, cluster.port, async () => {
+					bench.kill("SIGCONT");
 					await bench.exited;
 				});
 				const steps = new Map<string, string[]>();

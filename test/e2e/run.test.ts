@@ -9,7 +9,7 @@ import type { Exchange } from "../../core/index.js";
 import { missing } from "./support/needs.js";
 import { startNodeServer } from "./support/node-server.js";
 import { CLI } from "./support/polytap.js";
-import { Program, pause } from "./support/program.js";
+import { Program, until } from "./support/program.js";
 import { withScope } from "./support/scope.js";
 
 const why = missing("bpf");
@@ -45,7 +45,7 @@ live("--port, --for, --totals: exchanges on stdout, the rest on stderr, ends by 
 			"--port",
 			`${server.port}`,
 			"--for",
-			"3s",
+			"8s",
 			"--format",
 			"jsonl",
 			"--totals",
@@ -103,9 +103,11 @@ live("a reader of stdout that goes away ends it quietly", (t) =>
 		await program.until(() => isReady(program), READY_MS);
 		await requests(server.port, 1);
 		await program.until(() => program.stdout.includes("\n"), 60_000);
-		await pause(200);
-		await requests(server.port, 3);
-		await program.exited;
+		// head goes when it has its line
+		await program.until(async () => {
+			if (program.isRunning) await requests(server.port, 3);
+			return !program.isRunning;
+		}, 60_000);
 		t.regex(program.stderr, /^code 0$/m);
 		t.notRegex(program.stderr, /EPIPE|error\[/);
 	}),
@@ -143,9 +145,21 @@ live("killed under load: clients see nothing of it", (t) =>
 		const server = await startNodeServer(scope);
 		const program = polytap("run", "--port", `${server.port}`, "--format", "jsonl");
 		await program.until(() => isReady(program), READY_MS);
-		const load = Promise.all(Array.from({ length: 8 }, () => requests(server.port, 200)));
-		await pause(150);
+		let answered = 0;
+		let isOver = false;
+		const load = Promise.all(
+			Array.from({ length: 8 }, async () => {
+				for (; !isOver; answered++) await requests(server.port, 1);
+			}),
+		);
+		const more = async (count: number) => {
+			const enough = answered + count;
+			await Promise.race([until(() => answered >= enough, `${count} requests more`), load]);
+		};
+		await more(200);
 		await program.stop("SIGKILL");
+		await more(200);
+		isOver = true;
 		await t.notThrowsAsync(load);
 		await t.notThrowsAsync(requests(server.port, 20));
 	}),

@@ -22,7 +22,7 @@ live("an artificial delay and thrown-out exchanges are in the report, and nothin
 		const options = ["--rounds", "1", "--seconds", "2", "--warmup", "1", "--rate", "200", "--instances", "1"];
 		const chosen = ["--modes", "ebpf;sidecar", "--workloads", "HTTP/1.1 100 B, fixed rate", "--envoy", "off"];
 		const worse = ["--delay", `ebpf:${DELAY_MS}`, "--drop", "sidecar:100"];
-		await runProgram(process.execPath, [CLI, "bench", ...options, ...chosen, ...worse, "--out", out], 110_000);
+		await runProgram(process.execPath, [CLI, "bench", ...options, ...chosen, ...worse, "--out", out], 300_000);
 		const report: SideBySide = JSON.parse(await readFile(join(out, "side-by-side.json"), "utf8"));
 		const sample = (mode: string) => report.cells.find((cell) => cell.mode === mode)!.samples[0]!;
 		t.deepEqual(

@@ -41,7 +41,7 @@ needing("nginx", ...(missing("bpf") === null ? [] : ["bpf"]))(
 				source: { listen: `127.0.0.1:${relay}`, upstream: `127.0.0.1:${nginx.port}` },
 				sources: { node: { type: "ebpf", targets: [{ ports: [nginx.port, relay] }], vantage: "both" } },
 				// on a machine that is busy with other things a source may be far behind the other
-				capture: { correlation_window_ms: 2_000 },
+				capture: { correlation_window_ms: 10_000 },
 			});
 			const agents = [new Agent({ keepAlive: true, maxSockets: 2 }), new Agent({ keepAlive: false })];
 			scope.defer(() => {

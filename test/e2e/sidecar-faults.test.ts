@@ -7,7 +7,7 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import { join } from "node:path";
 import type { ExecutionContext } from "ava";
 import { needing } from "./support/needing.js";
-import { pause, runProgram } from "./support/program.js";
+import { pause, runProgram, until } from "./support/program.js";
 import { type Scope, withScope } from "./support/scope.js";
 import { legOf, listen, readAll, type Sidecar, sha256, startSidecar } from "./support/sidecar.js";
 import { memoryUse } from "./support/usage.js";
@@ -21,12 +21,6 @@ function residentMb(t: ExecutionContext, { program }: Sidecar): number {
 	const { rssBytes, peakRssBytes } = memoryUse(program.pid);
 	t.log(`resident: ${(rssBytes / MIB).toFixed(0)} MiB, at most ${(peakRssBytes / MIB).toFixed(0)} MiB`);
 	return peakRssBytes / MIB;
-}
-
-/** Resolves when `holds`; rejects after 60 s. */
-async function until(holds: () => boolean, what: string): Promise<void> {
-	for (const deadline = Date.now() + 60_000; !holds(); await pause(1))
-		if (Date.now() > deadline) throw new Error(`not in 60 s: ${what}`);
 }
 
 needing()("half-close, a slow server and a slow client: what is sent arrives, memory stays bounded", (t) =>

@@ -174,7 +174,7 @@ for (const version of ["v1", "v2"] as const)
 
 const statusOf = (port: number, path: string): Promise<number | null> =>
 	new Promise((resolve) => {
-		get({ port, host: "127.0.0.1", path, timeout: 2_000 }, (response) => {
+		get({ port, host: "127.0.0.1", path, timeout: 60_000 }, (response) => {
 			response.resume();
 			resolve(response.statusCode ?? null);
 		}).on("error", () => resolve(null));
@@ -182,28 +182,31 @@ const statusOf = (port: number, path: string): Promise<number | null> =>
 
 needing()("health and draining: a stop takes nothing new, says so, and lets what is open come to its end", (t) =>
 	withScope(async (scope) => {
+		let finish: (() => void) | null = null;
 		const upstream = await listening(
 			scope,
 			createHttpServer((request, response) => {
 				response.write("first half, ");
 				request.resume();
-				request.on("end", () => setTimeout(() => response.end("second half"), 1_500));
+				request.on("end", () => {
+					finish = () => response.end("second half");
+				});
 			}),
 		);
 		const health = await freePort();
 		const sidecar = await startSidecar(scope, {
-			source: { upstream: `127.0.0.1:${upstream}`, health_listen: `127.0.0.1:${health}`, drain_timeout_ms: 5_000 },
+			source: { upstream: `127.0.0.1:${upstream}`, health_listen: `127.0.0.1:${health}`, drain_timeout_ms: 60_000 },
 		});
 		t.is(await statusOf(health, "/healthz"), 200);
 		t.is(await statusOf(health, "/readyz"), 200);
 		t.is(await statusOf(health, "/other"), 404);
 		const open = fetch(`http://127.0.0.1:${sidecar.port}/slow`, { headers: { connection: "close" } });
-		await pause(300);
+		await sidecar.program.until(() => finish !== null, 60_000);
 		const stopped = sidecar.stop();
-		await pause(400);
-		t.is(await statusOf(health, "/readyz"), 503);
+		await sidecar.program.until(async () => (await statusOf(health, "/readyz")) === 503, 60_000);
 		t.is(await statusOf(health, "/healthz"), 200);
 		t.is(await statusOf(sidecar.port, "/new"), null);
+		finish!();
 		t.is(await (await open).text(), "first half, second half");
 		const { exchanges, totals } = await stopped;
 		t.is(exchanges.find(legOf("upstream"))?.response?.body.data, "first half, second half");
@@ -214,12 +217,17 @@ needing()("health and draining: a stop takes nothing new, says so, and lets what
 
 needing()("draining has an end: what does not come to its own is reset, and its record says so", (t) =>
 	withScope(async (scope) => {
-		const upstream = await listen(scope, (socket) => socket.resume());
+		let hasCome = false;
+		const upstream = await listen(scope, (socket) => {
+			socket.once("data", () => {
+				hasCome = true;
+			});
+		});
 		const sidecar = await startSidecar(scope, { source: { upstream: `127.0.0.1:${upstream}`, drain_timeout_ms: 300 } });
 		const client = connect({ port: sidecar.port, host: "127.0.0.1" });
 		client.write("GET /never HTTP/1.1\r\nHost: a\r\n\r\n");
 		const closed = new Promise((resolve) => client.on("error", (error) => resolve("code" in error ? error.code : "?")));
-		await pause(300);
+		await sidecar.program.until(() => hasCome, 60_000);
 		const { exchanges } = await sidecar.stop();
 		t.is(await closed, "ECONNRESET");
 		t.is(exchanges.find(legOf("downstream"))?.outcome, "aborted");
@@ -247,7 +255,7 @@ needing("curl")("HTTP through the relay while another connection of the same rel
 			}
 		})();
 		for (let n = 0; n < 20; n++) {
-			const { stdout } = await runProgram("curl", ["-sS", "-m", "10", `http://127.0.0.1:${sidecar.port}/${n}`], 60_000);
+			const { stdout } = await runProgram("curl", ["-sS", "-m", "60", `http://127.0.0.1:${sidecar.port}/${n}`], 60_000);
 			t.is(stdout, "fine");
 		}
 		isOver = true;

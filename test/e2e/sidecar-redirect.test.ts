@@ -34,7 +34,7 @@ async function echo(scope: Scope, netns: string, url: string, asNobody = false):
 	const body = randomBytes(100_000);
 	await writeFile(file, body, { mode: 0o644 });
 	await runProgram("chmod", ["755", join(file, "..")], 60_000);
-	const curl = ["curl", "-sS", "-g", "-m", "10", "--data-binary", `@${file}`, "-o", "-", url];
+	const curl = ["curl", "-sS", "-g", "-m", "60", "--data-binary", `@${file}`, "-o", "-", url];
 	const line = asNobody ? ["setpriv", `--reuid=${NOBODY}`, "--clear-groups", ...curl] : curl;
 	const program = new Program("sh", ["-c", `"$@" | sha256sum`, "sh", ...line], { netns });
 	const { code } = await program.exited;
@@ -60,7 +60,7 @@ for (const backend of ["nftables", "iptables"] as const)
 			t.true((await rules(pair.server)).includes(String(RELAY)));
 			for (const url of urls(pair, nginx.port)) t.true(await echo(scope, pair.client, url), url);
 			// long enough that its sockets can be looked for
-			const slow = ["-sS", "-m", "20", "--rate", "3/s", `http://${pair.ipv4}:${nginx.port}/small?[1-8]`];
+			const slow = ["-sS", "-m", "60", "--rate", "3/s", `http://${pair.ipv4}:${nginx.port}/small?[1-8]`];
 			await inside(pair.client, "curl", slow);
 			const { exchanges: all, totals } = await sidecar.stop();
 			const exchanges = all.filter(({ summary }) => summary.operation.includes("/echo/"));

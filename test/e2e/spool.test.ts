@@ -143,9 +143,9 @@ test.serial("an endpoint that refuses, then is gone, then is back: everything ar
 		await pause(2_000);
 		const taken = endpoint.received.length;
 		await endpoint.down();
-		await pause(3_000);
+		// it goes to the disk
+		await running.until(async () => (await running.metric("polytap_sink_spooled_total")) > 3 * RATE);
 		t.is(endpoint.received.length, taken);
-		t.true((await running.metric("polytap_sink_spooled_total")) > 3 * RATE, "it went to the disk");
 		endpoint.status = 200;
 		await endpoint.up();
 		await running.until(() => running.isThrough());
@@ -219,7 +219,8 @@ test.serial(
 				}
 				let isOver = false;
 				const told = acknowledged(running, () => isOver);
-				await pause(1_500);
+				await running.until(async () => (await running.metric("polytap_sink_spool_acknowledged_total")) > RATE);
+				await pause(500);
 				running.program.kill("SIGKILL");
 				isOver = true;
 				const least = from + (await told);

@@ -1,6 +1,6 @@
 /** TLS without certificates: databases, GnuTLS and Go, captured live, with whole bodies by SHA-256. */
 import { createWriteStream } from "node:fs";
-import { copyFile, realpath, writeFile } from "node:fs/promises";
+import { copyFile, readFile, realpath, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import anyTest, { type TestFn } from "ava";
 import type { Exchange } from "../../core/index.js";
@@ -14,7 +14,7 @@ import { missing } from "./support/needs.js";
 import { startNginx } from "./support/nginx.js";
 import { accepts, freePort } from "./support/port.js";
 import { missingPostgresql, startPostgresql } from "./support/postgresql.js";
-import { Program, pause, runProgram } from "./support/program.js";
+import { Program, runProgram, until } from "./support/program.js";
 import { withScope } from "./support/scope.js";
 import { sendAndCheck, startTlsCapture, type TlsCapture } from "./support/tls-capture.js";
 import { curlLoad } from "./support/tls-loads.js";
@@ -127,9 +127,10 @@ needing("mount namespace", missing("bpf", "nginx", "curl", "openssl", "unshare",
 			const first = await startNginx(scope, { tls });
 			const capture = await startTlsCapture(scope, [first.port], "server");
 			await first.stop();
+			const before = await capture.polytap.counter("node", "tls_files_watched");
 			const nginx = await startNginx(scope, { accessLog: true, tls, instead: { of, file }, port: first.port });
 			// its library is looked for as it begins
-			await pause(1_000);
+			await capture.polytap.counted("node", "tls_files_watched", before + 1);
 			await sendAndCheck(t, scope, nginx, capture, { curl: curlLoad("1.1") });
 		}),
 );
@@ -150,11 +151,11 @@ needing("Go client", missing("bpf", "go", "nginx", "openssl"))("Go: the client's
 		const nginx = await startNginx(scope, { accessLog: true, tls: await makeCertificate(scope) });
 		const capture = await startTlsCapture(scope, [nginx.port], "client");
 		// a program that nobody has seen before runs for some milliseconds until it is probed
-		for (let tries = 0; tries < 4; tries++) {
+		await until(async () => {
 			await goLoad(program, "1")(scope, { port: nginx.port, load: 999, count: 1, size: 100 });
 			await capture.polytap.settled();
-			await pause(500);
-		}
+			return (await readFile(capture.path, "latin1")).includes('"library":"go"');
+		}, "what it says is captured");
 		const senders = { "Go, HTTP/1.1": goLoad(program, "1"), "Go, HTTP/2": goLoad(program, "2") };
 		await sendAndCheck(t, scope, nginx, capture, senders, () => {}, GO);
 	}),

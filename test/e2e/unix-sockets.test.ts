@@ -165,7 +165,7 @@ live("HTTP: large bodies whole; a connection that is over is told as such while 
 live("vantage both: both ends tell every byte, and it is one connection", (t) =>
 	withScope(async (scope) => {
 		const { socket } = await startRedis(scope);
-		const stop = await captureUnix(scope, [socket], {}, { vantage: "both" });
+		const stop = await captureUnix(scope, [socket], { capture: { merge_window_ms: 5_000 } }, { vantage: "both" });
 		const redis = new Redis({ path: socket, enableReadyCheck: false, disableClientInfo: true });
 		scope.defer(() => redis.disconnect());
 		for (let i = 0; i < 100; i++) await redis.set(`key:${i}`, "v".repeat(i * 20));

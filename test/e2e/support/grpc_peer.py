@@ -13,7 +13,7 @@ import grpc
 
 SERVICE = "shop.Talk"
 LARGE = "x" * 300_000
-PAUSE_SECS = 0.03
+PAUSE_SECS = 0.1
 
 
 def varint(value):
@@ -64,7 +64,7 @@ def both(texts, _context):
 
 
 def slow(_text, context):
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while context.is_active() and time.monotonic() < deadline:
         time.sleep(0.01)
     return "too late"
@@ -114,18 +114,24 @@ def call(port, coding):
     note("Up", texts, [channel.stream_unary(path("Up"), **how)(iter(texts), metadata=metadata)], "OK")
     note("Down", ["x"], list(channel.unary_stream(path("Down"), **how)("x", metadata=metadata)), "OK")
 
+    answers = []
+
     def spaced():
-        for text in ("p", "q", "r"):
+        for count, text in enumerate(("p", "q", "r"), 1):
             yield text
+            while len(answers) < count:
+                time.sleep(0.005)
             time.sleep(PAUSE_SECS)
 
-    note("Both", ["p", "q", "r"], list(channel.stream_stream(path("Both"), **how)(spaced(), metadata=metadata)), "OK")
+    for answer in channel.stream_stream(path("Both"), **how)(spaced(), metadata=metadata):
+        answers.append(answer)
+    note("Both", ["p", "q", "r"], answers, "OK")
     try:
-        channel.unary_unary(path("Slow"), **how)("wait", timeout=0.3)
+        channel.unary_unary(path("Slow"), **how)("wait", timeout=1.5)
     except grpc.RpcError as error:
         note("Slow", ["wait"], [], error.code().name)
     cancelled = channel.unary_unary(path("Slow"), **how).future("cancel")
-    time.sleep(0.2)
+    time.sleep(1)
     cancelled.cancel()
     note("Slow", ["cancel"], [], "CANCELLED")
     try:

@@ -14,9 +14,9 @@ import type { Scope } from "./scope.js";
 export const AGENT_JAR = join(REPOSITORY, "dist/java/polytap-agent.jar");
 const SOURCES = join(REPOSITORY, "test/e2e/java");
 const PASSWORD = "changeit";
-const COMPILE_MS = 120_000;
-const KEYTOOL_MS = 60_000;
-export const RUN_MS = 120_000;
+const COMPILE_MS = 300_000;
+const KEYTOOL_MS = 180_000;
+export const RUN_MS = 300_000;
 /** JVMs that have just started on a busy machine: one may tell so long after the other. */
 export const COLD_MS = 10_000;
 

@@ -21,6 +21,8 @@ export interface Exit {
 
 /** The newest part of what a program said is kept, no more than this. */
 const KEPT_CHARACTERS = 1 << 20;
+/** A machine may be slow: who waits for something waits so long. */
+const PATIENCE_MS = 60_000;
 const live = new Set<Program>();
 
 process.once("exit", () => {
@@ -102,6 +104,12 @@ export class Program {
 			clearTimeout(timer);
 		}
 	}
+}
+
+/** Resolves when it holds; rejects after a minute. */
+export async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
+	for (const deadline = Date.now() + PATIENCE_MS; !(await holds()); await pause(10))
+		if (Date.now() > deadline) throw new Error(`not in ${PATIENCE_MS} ms: ${what}`);
 }
 
 /** Runs to the end, at most `timeoutMs`. Rejects unless the exit code is 0. */

@@ -51,7 +51,7 @@ export async function startSidecar(
 		program,
 		folder,
 		async stop(codes = [0]) {
-			const { code } = await program.stop("SIGTERM", 30_000);
+			const { code } = await program.stop("SIGTERM", 90_000);
 			if (code === null || !codes.includes(code)) throw new Error(`exit code ${code}: ${program.stderr}`);
 			const lines = (await readFile(out, "utf8")).split("\n").slice(0, -1);
 			return {

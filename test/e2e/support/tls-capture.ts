@@ -4,7 +4,7 @@ import type { ExecutionContext } from "ava";
 import type { Exchange } from "../../../core/index.js";
 import { checkIntegrity, type Load, problemsIn } from "./integrity.js";
 import { linesOf } from "./lines.js";
-import { captureConfig, type Polytap, startPolytap } from "./polytap.js";
+import { captureConfig, METRICS, type Polytap, startPolytap } from "./polytap.js";
 import type { Scope } from "./scope.js";
 import type { SendLoad } from "./tls-loads.js";
 
@@ -13,7 +13,8 @@ const MIB = 1024 * 1024;
 /** 10,000 exchanges of each kind with TLS_EXCHANGES=10000. */
 const EXCHANGES = Number(process.env.TLS_EXCHANGES ?? 32);
 const ROOM = {
-	capture: { max_held_bytes: 1024 * MIB },
+	// an end may be told late on a busy machine
+	capture: { max_held_bytes: 1024 * MIB, merge_window_ms: 5_000 },
 	sink: { queue: { max_bytes: 512 * MIB } },
 } as const;
 
@@ -36,7 +37,9 @@ export async function startTlsCapture(scope: Scope, ports: readonly number[], va
 	const source = { ring_bytes: 128 * MIB, tls: "auto" };
 	return {
 		path,
-		polytap: await startPolytap(scope, { config: captureConfig({ ...ROOM, source, ports, path, vantage }) }),
+		polytap: await startPolytap(scope, {
+			config: { ...captureConfig({ ...ROOM, source, ports, path, vantage }), metrics: METRICS },
+		}),
 	};
 }
 
