@@ -24,6 +24,8 @@ const CLIENT_MS = 60_000;
 const CURL_HTTP2_ERROR = 16;
 const MOST_ATTEMPTS = 200;
 const CAPTURE = { capture: { max_body_bytes: 8 << 20 } };
+/** A busy machine comes to its reader late. */
+const ROOM = { ring_bytes: 64 << 20 };
 const SIZES = [0, 1, 1000, 16_384, 16_385, 65_535, 300_000, 3_000_000];
 
 const sha = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
@@ -67,7 +69,7 @@ live("nghttpd: nghttp, curl and Node.js get the same bytes as the record; traile
 			"--push=/index.html=/style.css",
 		];
 		await listening(scope, new Program("nghttpd", [...args, String(port)]), port);
-		const stop = await captureLive(scope, [port], CAPTURE);
+		const stop = await captureLive(scope, [port], CAPTURE, ROOM);
 		const url = `http://127.0.0.1:${port}`;
 		const expected: string[] = [];
 		const expect = (path: string, method = "GET"): void => {
@@ -161,7 +163,7 @@ live("Node.js with itself and with nghttp: uploads, trailers of both, interim an
 			});
 		});
 		const port = await listen(scope, server);
-		const stop = await captureLive(scope, [port], CAPTURE);
+		const stop = await captureLive(scope, [port], CAPTURE, ROOM);
 		const url = `http://127.0.0.1:${port}`;
 		const client = http2.connect(url);
 		client.on("stream", (stream) => stream.resume());
@@ -229,7 +231,7 @@ live("nghttpx: curl and nghttp ask in HTTP/1.1 to go on in HTTP/2", (t) =>
 		await writeFile(conf, "");
 		const args = [`--conf=${conf}`, `-b127.0.0.1,${backend}`, `-f127.0.0.1,${port};no-tls`, "--workers=1"];
 		await listening(scope, new Program("nghttpx", args), port);
-		const stop = await captureLive(scope, [port], CAPTURE);
+		const stop = await captureLive(scope, [port], CAPTURE, ROOM);
 		const url = `http://127.0.0.1:${port}`;
 		const file = join(await scope.folder(), "got");
 		let attempts = 0;

@@ -195,7 +195,7 @@ needing()("health and draining: a stop takes nothing new, says so, and lets what
 		);
 		const health = await freePort();
 		const sidecar = await startSidecar(scope, {
-			source: { upstream: `127.0.0.1:${upstream}`, health_listen: `127.0.0.1:${health}`, drain_timeout_ms: 60_000 },
+			source: { upstream: `127.0.0.1:${upstream}`, health_listen: `127.0.0.1:${health}`, drain_timeout_ms: 8_000 },
 		});
 		t.is(await statusOf(health, "/healthz"), 200);
 		t.is(await statusOf(health, "/readyz"), 200);
