@@ -336,8 +336,6 @@ async function bothEnds(t: ExecutionContext, scope: Scope, source: Readonly<Reco
 		ports: [nginx.port],
 		path,
 		vantage: "both",
-		// an end may be told late on a busy machine
-		capture: { ...ROOM.capture, merge_window_ms: 5_000 },
 		source: { ...ROOM.source, ...source },
 		// the other end is a process that may wait for its processor longer than the usual 50 ms
 		capture: { ...ROOM.capture, merge_window_ms: 5_000 },
