@@ -222,6 +222,7 @@ struct counters {
 	__u64 sampled_connections;
 	__u64 closes_lost;         /* ends that nobody was told of */
 	__u64 covered_bytes;       /* encrypted, and told as plaintext by somebody else */
+	__u64 tls_refuted;         /* sockets that order or lengths suggested for a session, and that were not its own */
 };
 
 #endif

@@ -40,15 +40,16 @@ struct socket_state {
 	__u8 announced;         /* its identity was sent */
 	__u8 was_copied;
 	__u8 is_closed;
-	__u8 tls_looks;         /* receives that were looked at for TLS records */
+	__u8 tls_looks;         /* what was spent on looking for TLS records */
 	__u64 tls_session;      /* the library's name for what is above; 0: none is known */
+	__u64 tls_random[2];    /* of a session: of the hello by which it was joined; 0: otherwise */
 	__u32 tls_tgid;
 	__u32 tls_epoch;        /* libraries that were watched when it was established */
 	__u8 tls_is_freed;      /* of a session */
 	__u8 tls_is_nested;     /* its socket calls are made inside the library's */
 	__u8 tls_is_muted;      /* of a client's session: the server's end tells the same */
 	__u8 tls_is_hidden;     /* bit for each direction: what passes encrypted is not told any more */
-	__u8 tls_is_seen;       /* TLS records were received */
+	__u8 tls_is_seen;       /* TLS records passed */
 	__u8 wire_cause;        /* why packets bring the bytes */
 	__u8 layered;           /* bit for each direction: an upper-layer protocol is between the calls and TCP */
 	__u8 reserved;
@@ -77,7 +78,7 @@ struct {
 	__type(value, struct socket_state);
 } tls_sessions SEC(".maps");
 
-/* by cookie: sockets that were joined by a thread's order, until their next call looks */
+/* by cookie: sockets that were joined outside of their own calls, until the next of these looks */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 32768);

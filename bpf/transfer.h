@@ -149,7 +149,7 @@ static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u3
 		if (session)
 			session->verdict = state->verdict;
 	}
-	is_in_call = tls_watch.epoch ? find_session(state, direction) : 0;
+	is_in_call = tls_watch.epoch ? find_session(state, direction, ret) : 0;
 	/* another end may have come to be copied since */
 	if (state->verdict == VERDICT_COPY && settings.vantage == VANTAGE_AUTO && state->head.role == ROLE_CLIENT &&
 	    server_is_copied(&state->head))

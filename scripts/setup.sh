@@ -64,6 +64,7 @@ golang-go go
 dnsmasq-base dnsmasq
 bind9-dnsutils dig
 liburing-dev /usr/include/liburing.h
+libssl-dev /usr/include/openssl/ssl.h
 '
 
 is_there() {

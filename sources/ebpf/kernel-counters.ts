@@ -22,6 +22,7 @@ const NAMES = [
 	"sampled_connections",
 	"closes_lost",
 	"covered_bytes",
+	"tls_joins_refuted",
 ] as const;
 
 /** What the BPF programs have counted so far, all processors together. Empty where the map cannot be read. */
