@@ -51,6 +51,8 @@ libjetty9-java /usr/share/java/jetty9-http2-server.jar
 libnetty-java /usr/share/java/netty-codec-http.jar
 libnetty-tcnative-java /usr/share/java/netty-tcnative.jar
 libnetty-tcnative-jni /usr/lib/x86_64-linux-gnu/jni/libnetty-tcnative.so /usr/lib/aarch64-linux-gnu/jni/libnetty-tcnative.so
+libgrpc-java /usr/share/java/grpc-netty.jar
+libperfmark-java /usr/share/java/perfmark-api.jar
 libhikaricp-java /usr/share/java/HikariCP.jar
 libpostgresql-jdbc-java /usr/share/java/postgresql.jar
 libmariadb-java /usr/share/java/mariadb-java-client.jar

@@ -1,8 +1,6 @@
 /** Libraries that Java services are made of: every exchange whole, at both ends, without one error of a hook. */
 
 import { existsSync } from "node:fs";
-import { copyFile, mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import test from "ava";
 import {
 	bodySha256,
@@ -11,13 +9,13 @@ import {
 	JavaPrograms,
 	jars,
 	missingJava,
+	nettyNative,
 	saidBy,
 	startJavaCapture,
 	stopCleanly,
+	TCNATIVE,
 } from "./support/java.js";
 import { withScope } from "./support/scope.js";
-
-const TCNATIVE = `/usr/lib/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu/jni/libnetty-tcnative.so`;
 
 interface Library {
 	readonly name: string;
@@ -111,7 +109,7 @@ for (const library of LIBRARIES) {
 	live(`${library.name}: every exchange at both ends`, (t) =>
 		withScope(async (scope) => {
 			const programs = await JavaPrograms.compile(scope, ["Https.java", library.file], library.classpath);
-			const options = library.native ? [`-Djava.library.path=${await nativeFolder(programs)}`] : [];
+			const options = library.native ? [`-Djava.library.path=${await nettyNative(programs)}`] : [];
 			const capture = await startJavaCapture(scope);
 			const said = saidBy(await programs.run(jdk!, capture.agent, library.args(programs.keyStore), options));
 			const exchanges = await stopCleanly(t, capture);
@@ -133,12 +131,4 @@ for (const library of LIBRARIES) {
 			}
 		}),
 	);
-}
-
-/** Netty looks for another name than Debian's. */
-async function nativeFolder(programs: JavaPrograms): Promise<string> {
-	const folder = join(programs.folder, "native");
-	await mkdir(folder);
-	await copyFile(TCNATIVE, join(folder, "libnetty_tcnative.so"));
-	return folder;
 }

@@ -1,7 +1,7 @@
 /** Java programs under test: compiled here, run with the agent, verification of the JDK's own classes switched on. */
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, rmSync } from "node:fs";
-import { mkdir, mkdtemp, readFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ExecutionContext } from "ava";
@@ -208,6 +208,17 @@ export async function startJavaCapture(
 /** Of Debian's Java libraries. */
 export function jars(...names: readonly string[]): string[] {
 	return names.map((name) => `/usr/share/java/${name}.jar`);
+}
+
+/** Netty's OpenSSL of Debian. */
+export const TCNATIVE = `/usr/lib/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu/jni/libnetty-tcnative.so`;
+
+/** A folder with it, where Netty looks for another name than Debian's. */
+export async function nettyNative(programs: JavaPrograms): Promise<string> {
+	const folder = join(programs.folder, "native");
+	await mkdir(folder);
+	await copyFile(TCNATIVE, join(folder, "libnetty_tcnative.so"));
+	return folder;
 }
 
 /** Its exchanges, where nothing was lost and no hook failed. */

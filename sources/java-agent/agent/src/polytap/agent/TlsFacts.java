@@ -16,26 +16,32 @@ final class TlsFacts {
 	private static final Method ENGINE_ALPN = method(SSLEngine.class);
 	private static final Method SOCKET_ALPN = method(SSLSocket.class);
 
+	private static final String NETTY = "netty-openssl";
+	private static final Peek NETTY_ALPN = new Peek("getNegotiatedApplicationProtocol");
+
 	private TlsFacts() {}
 
 	static String of(Object engineOrSocket) {
 		try {
 			if (engineOrSocket instanceof SSLEngine) {
 				SSLEngine engine = (SSLEngine) engineOrSocket;
-				return json(engine.getSession(), engine.getSSLParameters(), alpn(ENGINE_ALPN, engine), engine.getClass());
+				String provider = providerOf(engine.getClass().getName());
+				// Netty's engine has no method of the JDK's name
+				String alpn = provider == NETTY ? (String) NETTY_ALPN.call(engine) : alpn(ENGINE_ALPN, engine);
+				return json(engine.getSession(), engine.getSSLParameters(), alpn, provider);
 			}
 			SSLSocket socket = (SSLSocket) engineOrSocket;
-			return json(socket.getSession(), socket.getSSLParameters(), alpn(SOCKET_ALPN, socket), socket.getClass());
+			return json(socket.getSession(), socket.getSSLParameters(), alpn(SOCKET_ALPN, socket), providerOf(socket.getClass().getName()));
 		} catch (Throwable problem) {
 			Tap.failed("TLS facts", problem);
 			return "{}";
 		}
 	}
 
-	private static String json(SSLSession session, SSLParameters parameters, String alpn, Class<?> provider) {
+	private static String json(SSLSession session, SSLParameters parameters, String alpn, String provider) {
 		StringBuilder out = new StringBuilder(160);
 		out.append("{\"provider\":");
-		Json.text(out, providerOf(provider.getName()));
+		Json.text(out, provider);
 		if (session != null) {
 			out.append(",\"version\":");
 			Json.text(out, session.getProtocol());
@@ -56,7 +62,7 @@ final class TlsFacts {
 
 	private static String providerOf(String className) {
 		if (className.startsWith("sun.security.ssl.")) return "SunJSSE";
-		if (className.endsWith("OpenSslEngine")) return "netty-openssl";
+		if (className.endsWith("OpenSslEngine")) return NETTY;
 		if (className.startsWith("org.conscrypt.")) return "Conscrypt";
 		if (className.startsWith("org.bouncycastle.")) return "BCJSSE";
 		return className.length() > 100 ? className.substring(0, 100) : className;
