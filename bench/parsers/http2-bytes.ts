@@ -1,5 +1,5 @@
 /** Connections of HTTP/2 for benchmarks: blocks of fields as clients send them that have said them before. */
-import { block, END_STREAM, frame, indexed, PREFACE, Type } from "../../test/spikes/http2-frames.js";
+import { block, END_STREAM, frame, indexed, PREFACE, Type } from "../../test/parsers/http2/encode.js";
 import type { Talk } from "../harness/parser-throughput.js";
 
 export type Fields = readonly (readonly [string, string])[];

@@ -1,6 +1,6 @@
 /** HTTP/2 through the whole engine on one core: `node dist/bench/parsers/http2.js`. */
 import http2 from "../../parsers/http2/index.js";
-import { block } from "../../test/spikes/http2-frames.js";
+import { block } from "../../test/parsers/http2/encode.js";
 import { main } from "../harness/options.js";
 import { benchParser } from "../harness/parser-throughput.js";
 import * as wire from "./http2-bytes.js";

@@ -5,7 +5,7 @@ import { prepare } from "../../../parsers/grpc/descriptors.js";
 import grpc from "../../../parsers/grpc/index.js";
 import { optionsSchema } from "../../../parsers/grpc/options.js";
 import http2 from "../../../parsers/http2/index.js";
-import { block, END_STREAM, frame, Type } from "../../spikes/http2-frames.js";
+import { block, END_STREAM, frame, Type } from "../http2/encode.js";
 import { data, type Fields, post, status, Wire } from "../http2/frames.js";
 import { filesIn } from "./memory-files.js";
 

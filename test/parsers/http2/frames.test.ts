@@ -6,7 +6,7 @@ import { MAX_FIELDS, MAX_LIST_BYTES } from "../../../parsers/http2/block-decoder
 import { MAX_BLOCK_BYTES, MAX_BLOCK_FRAMES } from "../../../parsers/http2/header-frames.js";
 import parser from "../../../parsers/http2/index.js";
 import { Harness } from "../../core/engine/harness.js";
-import { block, END_STREAM, frame, indexed, PREFACE, Type } from "../../spikes/http2-frames.js";
+import { block, END_STREAM, frame, indexed, PREFACE, Type } from "./encode.js";
 import {
 	ACK,
 	CONTINUATION,

@@ -4,7 +4,7 @@ import type { EngineOptions } from "../../../core/engine/engine.js";
 import type { Direction, Exchange, ParserPlugin } from "../../../core/index.js";
 import parser from "../../../parsers/http2/index.js";
 import { Harness } from "../../core/engine/harness.js";
-import { block, END_STREAM, frame, PREFACE, Type } from "../../spikes/http2-frames.js";
+import { block, END_STREAM, frame, PREFACE, Type } from "./encode.js";
 
 export const END_HEADERS = 4;
 export const PADDED = 8;

@@ -1,6 +1,6 @@
 /** What is read of a stream before its request: both directions are captured apart, and one may be far behind. */
 import test from "ava";
-import { block, END_STREAM, frame, Type } from "../../spikes/http2-frames.js";
+import { block, END_STREAM, frame, Type } from "./encode.js";
 import { data, get, post, reset, status, Wire, word } from "./frames.js";
 
 const LONGER_THAN_IT_WAITS = 60_000;

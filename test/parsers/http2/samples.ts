@@ -1,5 +1,5 @@
-import { block, END_STREAM, frame, PREFACE, Type } from "../../spikes/http2-frames.js";
 import type { Sample } from "../sample.js";
+import { block, END_STREAM, frame, PREFACE, Type } from "./encode.js";
 
 const settings = frame(Type.settings, 0, 0, Buffer.from([0, 3, 0, 0, 0, 100]));
 const ask = block([

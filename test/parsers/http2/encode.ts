@@ -26,10 +26,3 @@ export function block(fields: readonly (readonly [string, string])[]): Buffer {
 
 /** A field of the dynamic table, newest first. */
 export const indexed = (index: number): Buffer => Buffer.from([0x80 | (62 + index)]);
-
-/** A gRPC message with its five bytes of length. */
-export function grpc(text: string): Buffer {
-	const head = Buffer.alloc(5);
-	head.writeUInt32BE(text.length, 1);
-	return Buffer.concat([head, Buffer.from(text, "latin1")]);
-}
