@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { accepts, freePort } from "../../test/e2e/support/port.js";
+import { freePort, isListening } from "../../test/e2e/support/port.js";
 import { Program, runProgram } from "../../test/e2e/support/program.js";
 import type { Scope } from "../../test/e2e/support/scope.js";
 
@@ -68,7 +68,7 @@ export async function startEnvoy(
 		"error",
 	]);
 	scope.defer(() => program.stop("SIGTERM"));
-	await program.until(() => accepts(port), 20_000);
+	await program.until(() => isListening(program.pid, port), 20_000);
 	return { port, program };
 }
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { checkIntegrity } from "../../test/e2e/support/integrity.js";
 import { type Nginx, startNginx } from "../../test/e2e/support/nginx.js";
-import { accepts, freePort } from "../../test/e2e/support/port.js";
+import { freePort, isListening } from "../../test/e2e/support/port.js";
 import { startPostgresql } from "../../test/e2e/support/postgresql.js";
 import { Program, runProgram } from "../../test/e2e/support/program.js";
 import type { Scope } from "../../test/e2e/support/scope.js";
@@ -201,7 +201,7 @@ async function startRedis({ scope, instances }: AppStart): Promise<App> {
 		"127.0.0.1",
 	]);
 	scope.defer(() => server.stop());
-	await server.until(() => accepts(port), 10_000);
+	await server.until(() => isListening(server.pid, port), 10_000);
 	let answered = 0;
 	return {
 		ports: [port],

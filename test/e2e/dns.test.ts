@@ -6,7 +6,7 @@ import type { Exchange } from "../../core/index.js";
 import { captureLive } from "./support/live-records.js";
 import { missing } from "./support/needs.js";
 import { CLI } from "./support/polytap.js";
-import { accepts, freePort } from "./support/port.js";
+import { freePort, isListening } from "./support/port.js";
 import { Program, pause, runProgram } from "./support/program.js";
 import { type Scope, withScope } from "./support/scope.js";
 
@@ -29,7 +29,7 @@ async function startServer(scope: Scope): Promise<number> {
 	const listening = [`--port=${port}`, "--listen-address=127.0.0.1", "--bind-interfaces"];
 	const program = new Program("dnsmasq", [...settings, ...records, ...listening]);
 	scope.defer(() => program.stop("SIGTERM"));
-	await program.until(() => accepts(port), 60_000);
+	await program.until(() => isListening(program.pid, port), 60_000);
 	return port;
 }
 

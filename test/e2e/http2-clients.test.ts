@@ -11,7 +11,7 @@ import type { Body, Exchange } from "../../core/index.js";
 import { listen } from "./support/listen.js";
 import { captureLive } from "./support/live-records.js";
 import { missing } from "./support/needs.js";
-import { accepts, freePort } from "./support/port.js";
+import { freePort, isListening } from "./support/port.js";
 import { Program, runProgram } from "./support/program.js";
 import { type Scope, withScope } from "./support/scope.js";
 
@@ -50,7 +50,7 @@ async function documents(scope: Scope): Promise<{ folder: string; files: Map<str
 
 async function listening(scope: Scope, program: Program, port: number): Promise<number> {
 	scope.defer(() => program.stop("SIGKILL"));
-	await program.until(() => accepts(port), 60_000);
+	await program.until(() => isListening(program.pid, port), 60_000);
 	return port;
 }
 

@@ -12,7 +12,7 @@ import { bytesOf } from "./support/integrity.js";
 import { linesOf } from "./support/lines.js";
 import { missing } from "./support/needs.js";
 import { startNginx } from "./support/nginx.js";
-import { accepts, freePort } from "./support/port.js";
+import { freePort, isListening } from "./support/port.js";
 import { missingPostgresql, startPostgresql } from "./support/postgresql.js";
 import { Program, runProgram, until } from "./support/program.js";
 import { withScope } from "./support/scope.js";
@@ -73,7 +73,7 @@ needing("Redis", missing("bpf", "redis-server", "redis-cli", "openssl"))("Redis:
 		const args = ["--port", "0", "--tls-port", String(port), "--tls-cert-file", certificate, "--tls-key-file", key];
 		const server = new Program("redis-server", [...args, "--tls-auth-clients", "no", "--save", "", "--dir", folder]);
 		scope.defer(() => server.stop("SIGTERM"));
-		await server.until(() => accepts(port), 60_000);
+		await server.until(() => isListening(server.pid, port), 60_000);
 		const capture = await startTlsCapture(scope, [port], "auto");
 		const values = Array.from({ length: 50 }, (_, n) => bodyOf(idOf(2, n), 40 * KIB).toString("latin1"));
 		const script = join(folder, "commands");

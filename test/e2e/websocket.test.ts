@@ -15,7 +15,7 @@ import { frame } from "../parsers/websocket/wire.js";
 import { bodyOf, idOf } from "./support/body.js";
 import { missing } from "./support/needs.js";
 import { CLI, captureConfig, startPolytap } from "./support/polytap.js";
-import { accepts, freePort } from "./support/port.js";
+import { freePort, isListening } from "./support/port.js";
 import { Program, pause, runProgram } from "./support/program.js";
 import { type Scope, withScope } from "./support/scope.js";
 import { startTcpdump } from "./support/tcpdump.js";
@@ -429,7 +429,7 @@ http {
 		join(folder, "error.log"),
 	]);
 	scope.defer(() => program.stop("SIGTERM"));
-	await program.until(() => accepts(port), 60_000);
+	await program.until(() => isListening(program.pid, port), 60_000);
 	return port;
 }
 

@@ -1,6 +1,7 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createConnection } from "mysql2/promise";
-import { accepts, freePort } from "./port.js";
+import { freePort, isListening } from "./port.js";
 import { Program, runProgram } from "./program.js";
 import type { Scope } from "./scope.js";
 
@@ -36,7 +37,8 @@ export async function startMariaDb(scope: Scope, options: readonly string[] = []
 		...options,
 	]);
 	scope.defer(() => program.stop("SIGTERM"));
-	await program.until(() => accepts(port), 60_000);
+	// its port can be there before its socket file
+	await program.until(() => existsSync(join(folder, "socket")) && isListening(program.pid, port), 60_000);
 	const root = await createConnection({ socketPath: join(folder, "socket"), user: "root", multipleStatements: true });
 	await root.query(
 		`CREATE DATABASE shop; CREATE USER app@'%' IDENTIFIED BY '${PASSWORD}'; GRANT ALL ON *.* TO app@'%'; FLUSH PRIVILEGES`,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { bodyOf, idOf } from "./body.js";
 import { makeCertificate } from "./certificate.js";
 import { startNginx } from "./nginx.js";
-import { accepts, freePort } from "./port.js";
+import { freePort, isListening } from "./port.js";
 import { startPostgresql } from "./postgresql.js";
 import { Program, runProgram } from "./program.js";
 import type { Scope } from "./scope.js";
@@ -54,7 +54,7 @@ export async function startMixedServers(
 			: [...at, String(http2), certificate.key, certificate.certificate],
 	);
 	scope.defer(() => nghttpd.stop("SIGTERM"));
-	await nghttpd.until(() => accepts(http2), 60_000);
+	await nghttpd.until(() => isListening(nghttpd.pid, http2), 60_000);
 	const redis = await freePort();
 	const redisServer = new Program("redis-server", [
 		...["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder],
@@ -66,7 +66,7 @@ export async function startMixedServers(
 				]),
 	]);
 	scope.defer(() => redisServer.stop("SIGTERM"));
-	await redisServer.until(() => accepts(redis), 60_000);
+	await redisServer.until(() => isListening(redisServer.pid, redis), 60_000);
 	const cluster = await startPostgresql(scope, { hasTls: tls });
 	await cluster.ask("create table things as select n, repeat('x', 100) as text from generate_series(1, 1000) n");
 	await cluster.ask("create unique index on things (n)");

@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { createConnection } from "mysql2/promise";
 import { type MariaDb, PASSWORD } from "./mariadb.js";
-import { accepts, freePort } from "./port.js";
+import { freePort, isListening } from "./port.js";
 import { Program, runProgram } from "./program.js";
 import type { Scope } from "./scope.js";
 
@@ -41,7 +41,7 @@ export async function startMysql8(scope: Scope): Promise<MariaDb> {
 	]);
 	scope.defer(() => program.stop("SIGTERM", 20_000));
 	// its port can be there before its socket file
-	await program.until(async () => existsSync(join(folder, "socket")) && (await accepts(port)), 60_000);
+	await program.until(() => existsSync(join(folder, "socket")) && isListening(program.pid, port), 60_000);
 	const root = await createConnection({ socketPath: join(folder, "socket"), user: "root", multipleStatements: true });
 	await root.query(
 		`CREATE DATABASE shop; CREATE USER app@'%' IDENTIFIED BY '${PASSWORD}'; GRANT ALL ON *.* TO app@'%' WITH GRANT OPTION; ` +

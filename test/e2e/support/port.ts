@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { createServer } from "node:net";
 
 /** Below the ports that the kernel gives to clients: none of them takes one between this and its server's start. */
 const FIRST = 20_000;
@@ -26,7 +26,10 @@ function isFree(port: number): Promise<boolean> {
 	});
 }
 
-/** Does anybody listen on this port in the network namespace of that process? */
+/**
+ * Does anybody listen on this port in the network namespace of that process? Nobody connects for that: what a server says to
+ * who was there to try its door could be seen by a capture that begins then.
+ */
 export function isListening(pid: number, port: number): boolean {
 	const end = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
 	for (const file of ["tcp", "tcp6"]) {
@@ -40,17 +43,4 @@ export function isListening(pid: number, port: number): boolean {
 		}
 	}
 	return false;
-}
-
-export function accepts(port: number, host = "127.0.0.1"): Promise<boolean> {
-	return new Promise((resolve) => {
-		const socket = connect({ port, host, timeout: 500 });
-		const answer = (yes: boolean) => {
-			socket.destroy();
-			resolve(yes);
-		};
-		socket.once("connect", () => answer(true));
-		socket.once("error", () => answer(false));
-		socket.once("timeout", () => answer(false));
-	});
 }

@@ -4,7 +4,7 @@ import { chmod, chown, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { missing } from "./needs.js";
 import { CLIENT_NETWORKS } from "./netns.js";
-import { accepts, freePort } from "./port.js";
+import { freePort, isListening } from "./port.js";
 import { Program, runProgram } from "./program.js";
 import type { Scope } from "./scope.js";
 
@@ -95,7 +95,7 @@ export async function startPostgresql(
 	const line = [...as, join(bin, "postgres"), "-D", data, ...args];
 	const server = new Program("setpriv", line, { cwd: folder, netns });
 	scope.defer(() => server.stop("SIGINT", 20_000));
-	if (netns === null) await server.until(() => accepts(port), 60_000);
+	await server.until(() => isListening(server.pid, port), 60_000);
 	const env = { PGHOST: "127.0.0.1", PGPORT: String(port), PGUSER: "postgres", PGDATABASE: "postgres" };
 	const cluster: Cluster = {
 		port,

@@ -1,6 +1,6 @@
 import { connect, type Socket as NetSocket } from "node:net";
 import { join } from "node:path";
-import { accepts, freePort } from "./port.js";
+import { freePort, isListening } from "./port.js";
 import { Program, pause, runProgram } from "./program.js";
 import type { Scope } from "./scope.js";
 
@@ -36,7 +36,7 @@ export async function startRedis(scope: Scope): Promise<RedisServer> {
 	const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
 	const program = new Program("redis-server", args);
 	scope.defer(() => program.stop("SIGTERM"));
-	await program.until(() => accepts(port), 60_000);
+	await program.until(() => isListening(program.pid, port), 60_000);
 	const cli = async (more: readonly string[]): Promise<string> =>
 		(await runProgram("redis-cli", more, 60_000)).stdout.trimEnd();
 	const ask = (...words: readonly string[]): Promise<string> => cli(["-s", socket, ...words]);
