@@ -8,8 +8,9 @@ import { stringify } from "yaml";
 import { missing } from "./support/needs.js";
 import { startNodeServer } from "./support/node-server.js";
 import { CLI, captureConfig, REPOSITORY } from "./support/polytap.js";
-import { Program, pause } from "./support/program.js";
+import { Program } from "./support/program.js";
 import { withScope } from "./support/scope.js";
+import { callsReturned } from "./support/usage.js";
 
 const why = missing("bpf", "setpriv");
 if (why !== null) createWriteStream("", { fd: 2 }).write(`SKIPPED capabilities: ${why}\n`);
@@ -49,8 +50,8 @@ live("the capabilities of the systemd unit suffice", (t) =>
 				response.resume().once("end", resolve);
 			}).once("error", reject);
 		});
-		await pause(300);
-		const { code } = await program.stop("SIGTERM", 30_000);
+		await callsReturned();
+		const { code } = await program.stop("SIGTERM", 60_000);
 		t.is(code, 0, program.stderr);
 		t.regex(await readFile(out, "utf8"), /"operation":"GET \/small"/);
 	}),

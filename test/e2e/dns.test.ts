@@ -7,8 +7,9 @@ import { captureLive } from "./support/live-records.js";
 import { missing } from "./support/needs.js";
 import { CLI } from "./support/polytap.js";
 import { freePort, isListening } from "./support/port.js";
-import { Program, pause, runProgram } from "./support/program.js";
+import { Program, runProgram } from "./support/program.js";
 import { type Scope, withScope } from "./support/scope.js";
+import { startTcpdumpOf } from "./support/tcpdump.js";
 
 const why = missing("bpf", "dnsmasq", "dig", "tcpdump");
 if (why !== null) createWriteStream("", { fd: 2 }).write(`SKIPPED DNS, live: ${why}\n`);
@@ -78,13 +79,9 @@ live("over UDP, from a packet capture: every question with its answer", (t) =>
 	withScope(async (scope) => {
 		const port = await startServer(scope);
 		const file = join(await scope.folder(), "dns.pcap");
-		const filter = ["udp", "port", String(port)];
-		const tcpdump = new Program("tcpdump", ["-i", "lo", "-n", "-s", "0", "-U", "-Z", "root", "-w", file, ...filter]);
-		scope.defer(() => tcpdump.stop("SIGINT"));
-		await tcpdump.until(() => tcpdump.stderr.includes("listening on"), 60_000);
+		const tcpdump = await startTcpdumpOf(scope, ["udp", "port", String(port)], file);
 		await ask(port);
-		await pause(1500);
-		await tcpdump.stop("SIGINT");
+		await tcpdump.stop();
 		const { stdout } = await runProgram(process.execPath, [CLI, "read", file], 60_000);
 		const all = stdout
 			.split("\n")

@@ -10,7 +10,7 @@ import { bodyText } from "./support/body.js";
 import { missing } from "./support/needs.js";
 import { startNginx } from "./support/nginx.js";
 import { captureConfig, METRICS, startPolytap } from "./support/polytap.js";
-import { pause, runProgram } from "./support/program.js";
+import { runProgram } from "./support/program.js";
 import { RawClient, startRedis } from "./support/redis.js";
 import { withScope } from "./support/scope.js";
 import { runWrk } from "./support/wrk.js";
@@ -92,7 +92,6 @@ for (const sendfile of [false, true])
 				}
 				const urls = [`${base}/large`, `${base}/little?after`].flatMap((url) => ["-o", "/dev/null", url]);
 				await runProgram("curl", ["-s", "--limit-rate", "12M", ...urls], WAIT_MS);
-				await pause(200);
 				await polytap.settled();
 				const { totals } = await polytap.stop();
 				const { limited_bytes = 0 } = totals.sources.node!.counters;

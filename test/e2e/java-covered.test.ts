@@ -179,9 +179,8 @@ live("what an agent tells is not copied encrypted as well, until the agent is go
 			await polytap.settled();
 		}
 		const before = await covered();
-		await askAndTell("/large");
 		await until(
-			() => Promise.resolve(),
+			() => askAndTell("/large"),
 			async () => (await covered()) - before >= MIB,
 		);
 		await polytap.settled();

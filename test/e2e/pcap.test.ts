@@ -14,9 +14,9 @@ import { missing } from "./support/needs.js";
 import { type Nginx, startNginx } from "./support/nginx.js";
 import { CLI } from "./support/polytap.js";
 import { freePort } from "./support/port.js";
-import { Program, pause, runProgram } from "./support/program.js";
+import { Program, runProgram, until } from "./support/program.js";
 import { type Scope, withScope } from "./support/scope.js";
-import { startTcpdump } from "./support/tcpdump.js";
+import { startTcpdump, startTcpdumpOf } from "./support/tcpdump.js";
 
 const why =
 	process.getuid?.() === 0
@@ -28,15 +28,13 @@ const real = why === null ? test.serial : test.serial.skip;
 
 /** Twice two of them in hexadecimal are what is kept of a program's output. */
 const SIZE = 200_000;
-/** tcpdump keeps its newest packets for about so long. */
-const BLOCK_MS = 1_200;
 
 /** One large body up, one down, on a connection each. */
 async function transfer(scope: Scope, nginx: Nginx, host: string): Promise<void> {
 	const url = `http://${host}:${nginx.port}`;
 	const body = join(await scope.folder(), "body");
 	await writeFile(body, bodyOf(idOf(1, 1), SIZE));
-	const quiet = ["-s", "-S", "-g", "-m", "20", "-o", "/dev/null", "-H", "Expect:"];
+	const quiet = ["-s", "-S", "-g", "-m", "60", "-o", "/dev/null", "-H", "Expect:"];
 	await runProgram("curl", [...quiet, "--data-binary", `@${body}`, `${url}/echo/1`], 60_000);
 	await runProgram("curl", [...quiet, `${url}/static/${SIZE}/3`], 60_000);
 }
@@ -147,14 +145,11 @@ real("all interfaces at once: Linux cooked captures of both versions", (t) =>
 		const folder = await scope.folder();
 		for (const type of ["LINUX_SLL", "LINUX_SLL2"]) {
 			const file = join(folder, `${type}.pcap`);
-			const args = ["-i", "any", "-y", type, "-n", "-s", "0", "-B", "65536", "-Z", "root", "-w", file];
-			const tcpdump = new Program("tcpdump", [...args, "tcp", "port", String(nginx.port)]);
-			scope.defer(() => tcpdump.stop("SIGINT"));
-			await tcpdump.until(() => tcpdump.stderr.includes("listening on"), 60_000);
+			const at = ["-i", "any", "-y", type];
+			const tcpdump = await startTcpdumpOf(scope, ["tcp", "port", String(nginx.port)], file, { at });
 			await transfer(scope, nginx, "127.0.0.1");
 			await transfer(scope, nginx, "[::1]");
-			await pause(BLOCK_MS);
-			await tcpdump.stop("SIGINT");
+			await tcpdump.stop();
 			const { events, counters } = await readPaths([file]);
 			const opinion = await secondOpinion(file);
 			t.is(counters.packets, opinion.packets);
@@ -189,20 +184,19 @@ real("UDP in fragments, IPv4 and IPv6, on a loopback with small packets", (t) =>
 		scope.defer(() => runProgram("ip", ["netns", "delete", netns], 60_000));
 		await runProgram("ip", ["-n", netns, "link", "set", "lo", "mtu", "1500", "up"], 60_000);
 		const file = join(await scope.folder(), "udp.pcap");
-		const args = ["-i", "lo", "-n", "-s", "0", "-Z", "root", "-w", file, "udp or ip6 or (ip[6:2] & 0x3fff != 0)"];
-		const tcpdump = new Program("tcpdump", args, { netns });
-		scope.defer(() => tcpdump.stop("SIGINT"));
-		await tcpdump.until(() => tcpdump.stderr.includes("listening on"), 60_000);
+		const tcpdump = await startTcpdumpOf(scope, ["udp or ip6 or (ip[6:2] & 0x3fff != 0)"], file, { netns });
 		// an IPv6 address is usable a moment after the interface is up
-		await pause(500);
+		await until(async () => {
+			const { stdout } = await runProgram("ip", ["-n", netns, "-6", "addr", "show", "dev", "lo"], 60_000);
+			return stdout.includes("::1/128") && !stdout.includes("tentative");
+		}, "the IPv6 address is usable");
 		const port = await freePort();
 		for (const [type, host] of [
 			["udp4", "127.0.0.1"],
 			["udp6", "::1"],
 		] as const)
 			await runProgram(process.execPath, ["-e", UDP_ECHO, type, host, String(port)], 60_000, { netns });
-		await pause(BLOCK_MS);
-		await tcpdump.stop("SIGINT");
+		await tcpdump.stop();
 		const { events, counters } = await readPaths([file]);
 		const opinion = await secondOpinion(file);
 		t.is(counters.packets, opinion.packets);
@@ -250,7 +244,7 @@ real("the command: whole, cut off, no capture, not there", (t) =>
 		await tcpdump.stop();
 		const read = async (path: string) => {
 			const program = new Program(process.execPath, [CLI, "read", path]);
-			const timer = setTimeout(() => program.kill("SIGKILL"), 30_000);
+			const timer = setTimeout(() => program.kill("SIGKILL"), 120_000);
 			const { code } = await program.exited;
 			clearTimeout(timer);
 			return { code, stdout: program.stdout, stderr: program.stderr };

@@ -7,7 +7,7 @@ import type { Exchange } from "../../core/index.js";
 import { command } from "../parsers/redis/talk.js";
 import { missing } from "./support/needs.js";
 import { CLI, type Polytap, startPolytap } from "./support/polytap.js";
-import { pause, runProgram } from "./support/program.js";
+import { runProgram } from "./support/program.js";
 import { RawClient, startRedis } from "./support/redis.js";
 import { withScope } from "./support/scope.js";
 import { startTcpdump } from "./support/tcpdump.js";
@@ -24,7 +24,6 @@ const exchangesIn = (text: string): Exchange[] =>
 		.map((line): Exchange => JSON.parse(line));
 
 async function recorded(polytap: Polytap, path: string): Promise<{ exchanges: Exchange[]; stderr: string }> {
-	await pause(200);
 	await polytap.settled();
 	const { stderr } = await polytap.stop();
 	return { exchanges: exchangesIn(await readFile(path, "utf8")), stderr };

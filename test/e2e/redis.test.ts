@@ -44,7 +44,6 @@ async function start(scope: Scope, { port }: RedisServer, capture: Record<string
 	});
 	const polytap = await startPolytap(scope, { config });
 	const stop = async (): Promise<string> => {
-		await pause(200);
 		await polytap.settled();
 		const { code, totals, stderr } = await polytap.stop();
 		if (code !== 0) throw new Error(stderr);
@@ -429,7 +428,8 @@ live("pub/sub and MONITOR: one message for each that the client got", (t) =>
 		await until(() => got.length >= 201 && seen.length >= 101, "every message is there");
 		await subscriber.unsubscribe();
 		for (const redis of [subscriber, patterns, publisher]) redis.disconnect();
-		await pause(100);
+		await server.ask("ECHO", "the last one");
+		await until(() => seen.at(-1)?.includes("the last one") === true, "it is told of everything");
 		monitor.disconnect();
 		t.is(got.length, 201);
 		const { exchanges } = await running.end();

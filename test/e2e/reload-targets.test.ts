@@ -103,7 +103,6 @@ class Run {
 	}
 
 	async stop(): Promise<{ readonly paths: readonly string[]; readonly totals: Totals; readonly code: number | null }> {
-		await pause(500);
 		const { code } = await this.program.stop("SIGTERM", 60_000);
 		const lines = (await readFile(this.#out, "utf8")).split("\n").slice(0, -1);
 		const paths = lines.map(
@@ -129,10 +128,8 @@ live("other targets take effect at the next call of open and new connections ali
 			await new Client(b, scope).get(`/b-new-${name}`);
 		};
 		await both("first");
-		await pause(300);
 		await run.reload([b]);
 		await both("second");
-		await pause(300);
 		await run.reload([a, b]);
 		await both("third");
 		const { code, paths, totals } = await run.stop();

@@ -10,9 +10,9 @@ import type { Exchange } from "../../core/index.js";
 import { captureLive } from "./support/live-records.js";
 import { missing } from "./support/needs.js";
 import { missingPostgresql, startPostgresql } from "./support/postgresql.js";
-import { pause } from "./support/program.js";
 import { startRedis } from "./support/redis.js";
 import { type Scope, withScope } from "./support/scope.js";
+import { callsReturned } from "./support/usage.js";
 
 const why = missing("bpf", "redis-server", "redis-cli");
 if (why !== null) createWriteStream("", { fd: 2 }).write(`SKIPPED Unix sockets, live: ${why}\n`);
@@ -80,8 +80,8 @@ live("Redis: a connection that was open before is read from where it stands", (t
 		const redis = new Redis({ path: socket, enableReadyCheck: false, disableClientInfo: true });
 		scope.defer(() => redis.disconnect());
 		for (let i = 0; i < 50; i++) await redis.set(`before:${i}`, "x");
+		await callsReturned();
 		const stop = await captureUnix(scope, [socket]);
-		await pause(300);
 		for (let i = 0; i < 100; i++) await redis.set(`after:${i}`, String(i));
 		const all = exchangesOf(await stop(), "redis");
 		const keys = all.map(({ request: asked }) => (asked?.body.data as string[] | undefined)?.[1]);
@@ -147,8 +147,8 @@ live("HTTP: large bodies whole; a connection that is over is told as such while 
 				asked.once("error", reject).end(body);
 			});
 		}
-		await pause(1500);
-		const records = await stop();
+		const connectionsIn = (records: readonly Exchange[]) => records.filter(({ kind }) => kind === "connection");
+		const records = await stop((soFar) => connectionsIn(soFar).length === sent.length);
 		const all = exchangesOf(records, "http/1.1");
 		for (const side of ["request", "response"] as const)
 			t.deepEqual(
@@ -156,7 +156,7 @@ live("HTTP: large bodies whole; a connection that is over is told as such while 
 				sent,
 				side,
 			);
-		const connections = records.filter(({ kind }) => kind === "connection");
+		const connections = connectionsIn(records);
 		t.is(connections.length, 5);
 		t.true(connections.every(({ outcome }) => outcome === "ok"));
 	}),

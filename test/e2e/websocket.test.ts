@@ -33,7 +33,6 @@ async function capture(scope: Scope, ...ports: readonly number[]): Promise<() =>
 	const config = captureConfig({ ports, path, vantage: "auto", capture: { max_body_bytes: MAX_BODY } });
 	const polytap = await startPolytap(scope, { config });
 	return async () => {
-		await pause(300);
 		await polytap.settled();
 		await polytap.stop();
 		const lines = (await readFile(path, "utf8")).split("\n");

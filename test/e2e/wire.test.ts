@@ -17,7 +17,7 @@ import { linesOf } from "./support/lines.js";
 import { missing } from "./support/needs.js";
 import { type Nginx, startNginx } from "./support/nginx.js";
 import { METRICS, type Polytap, startPolytap } from "./support/polytap.js";
-import { pause, runProgram } from "./support/program.js";
+import { runProgram } from "./support/program.js";
 import { withScope } from "./support/scope.js";
 import { COMPLETIONS, startUringServer, uringBody, uringFetch, uringPeer } from "./support/uring-peer.js";
 
@@ -35,7 +35,6 @@ function needing(...needs: readonly string[]) {
 }
 
 async function recordsOf(polytap: Polytap, path: string): Promise<{ records: Exchange[]; totals: Totals }> {
-	await pause(200);
 	await polytap.settled();
 	const { code, stderr, totals } = await polytap.stop();
 	if (code !== 0) throw new Error(stderr);

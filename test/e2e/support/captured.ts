@@ -2,7 +2,6 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Exchange } from "../../../core/index.js";
 import { captureConfig, startPolytap } from "./polytap.js";
-import { pause } from "./program.js";
 import type { Scope } from "./scope.js";
 
 export interface Captured {
@@ -22,7 +21,6 @@ export async function captured(
 	const path = join(await scope.folder(), "out.jsonl");
 	const polytap = await startPolytap(scope, { config: { ...captureConfig({ ports: [port], path }), ...more } });
 	await use();
-	await pause(200);
 	await polytap.settled();
 	const { code, stderr, totals } = await polytap.stop();
 	if (code !== 0) throw new Error(stderr);

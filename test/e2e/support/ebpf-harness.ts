@@ -12,6 +12,7 @@ import type {
 import plugin from "../../../sources/ebpf/index.js";
 import { missing } from "./needs.js";
 import { pause } from "./program.js";
+import { callsReturned } from "./usage.js";
 
 /** Looks that see nothing new, so far apart: one alone may come before the reader had its turn. */
 const QUIET_LOOKS = 3;
@@ -146,7 +147,7 @@ export class Capture {
 		const parsed = plugin.config.parse(config);
 		const diagnostics = { warn: (code: string, message: string) => console.error(code, message), info: () => {} };
 		const host = plugin.host?.(parsed, { name: "test", diagnostics }) as Capture["host"];
-		const signal = AbortSignal.timeout(10_000);
+		const signal = AbortSignal.timeout(60_000);
 		let source: CaptureSource;
 		try {
 			const state = await host.open(signal);
@@ -173,8 +174,9 @@ export class Capture {
 		this.#openGate();
 	}
 
-	/** Resolves when nothing has come for a while. */
+	/** Resolves when calls have returned and nothing has come for a while. */
 	async settle(): Promise<void> {
+		await callsReturned();
 		const until = Date.now() + SETTLE_MS;
 		let seen = -1;
 		for (let quiet = 0; quiet < QUIET_LOOKS && Date.now() < until; ) {

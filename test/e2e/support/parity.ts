@@ -3,9 +3,9 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { CompareReport } from "../../../core/compare/comparison.js";
 import { type MixedServers, PROTOCOLS, type Spoken } from "./mixed-traffic.js";
-import { CLI } from "./polytap.js";
+import { CLI, settled } from "./polytap.js";
 import { freePort } from "./port.js";
-import { Program, pause } from "./program.js";
+import { Program } from "./program.js";
 import type { Scope } from "./scope.js";
 
 export interface ParityRun {
@@ -60,7 +60,7 @@ export async function compareLive(scope: Scope, servers: MixedServers, options: 
 	scope.defer(() => program.stop("SIGKILL"));
 	await program.until(() => /^ready: /m.test(program.stderr), 60_000);
 	await servers.drive(relays, options.each);
-	await pause(1_000);
+	await settled(program);
 	const { code } = await program.stop("SIGTERM", 120_000);
 	const report: CompareReport = JSON.parse(await readFile(out, "utf8"));
 	return { code, report, stdout: program.stdout, stderr: program.stderr };

@@ -6,7 +6,7 @@ import { metricName } from "../../../core/app/metrics.js";
 import type { Totals } from "../../../core/app/totals.js";
 import { Program, pause } from "./program.js";
 import type { Scope } from "./scope.js";
-import { cpuUs, isRunnable, type MemoryUse, memoryUse } from "./usage.js";
+import { callsReturned, cpuUs, isRunnable, type MemoryUse, memoryUse } from "./usage.js";
 
 /** The repository, seen from the compiled file. */
 export const REPOSITORY = fileURLToPath(new URL("../../../../", import.meta.url));
@@ -44,7 +44,7 @@ export interface Polytap {
 	counted(source: string, counter: string, least?: number): Promise<void>;
 	/** The counter of a source by now; 0 where it counted nothing. As above. */
 	counter(source: string, counter: string): Promise<number>;
-	/** SIGTERM, and the totals it wrote. Rejects when it does not end within 60 s or wrote none. */
+	/** SIGTERM when what it watches has returned from its calls, and the totals it wrote. Rejects when it does not end within 60 s or wrote none. */
 	stop(): Promise<PolytapEnd>;
 }
 
@@ -76,8 +76,9 @@ export function captureConfig(options: CaptureConfigOptions): Record<string, unk
 	};
 }
 
-/** Resolves when it has wanted no processor time to speak of for 300 ms: the backlog is worked off. */
+/** Resolves when what it watches has returned from its calls and it has wanted no processor time to speak of for 300 ms since. */
 export async function settled(program: Program, timeoutMs = 60_000): Promise<void> {
+	await callsReturned();
 	const { pid } = program;
 	const deadline = Date.now() + timeoutMs;
 	let cpu = cpuUs(pid);
@@ -121,6 +122,7 @@ export async function startPolytap(scope: Scope, options: PolytapOptions): Promi
 		counted: (source, name, least = 1) => program.until(async () => (await counter(source, name)) >= least, 60_000),
 		settled: (timeoutMs) => settled(program, timeoutMs),
 		async stop() {
+			await callsReturned();
 			const { code, signal } = await program.stop("SIGTERM", 60_000);
 			if (signal !== null) throw new Error(`polytap ended by ${signal}: ${program.stderr}`);
 			const totals: Totals = JSON.parse(await readFile(totalsFile, "utf8"));

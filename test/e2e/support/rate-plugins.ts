@@ -1,13 +1,15 @@
 /** Plugins of others, for tests and bench: a live source that makes connections at a fixed rate, and a parser of lines. */
+import { existsSync, unlinkSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { type CaptureEvent, MessageHead, type ParserPlugin, type SourcePlugin, z } from "../../../core/index.js";
 
 const config = z.strictObject({
 	per_second: z.int(),
 	turn_ms: z.int().default(10),
-	/** Number of the first connection, and of the one that hangs the parser. */
+	/** Number of the first connection. */
 	from: z.int().default(0),
-	loop_at: z.int().default(-1),
+	/** When there is such a file it is removed, and the next connection hangs the parser. */
+	loop_file: z.string().default(""),
 });
 
 const source: SourcePlugin<z.output<typeof config>> = {
@@ -25,7 +27,7 @@ const source: SourcePlugin<z.output<typeof config>> = {
 		},
 		close: async () => {},
 	}),
-	create: ({ per_second, turn_ms, loop_at }, { host }) => {
+	create: ({ per_second, turn_ms, loop_file }, { host }) => {
 		let made = 0;
 		return {
 			open: async () => {},
@@ -37,7 +39,7 @@ const source: SourcePlugin<z.output<typeof config>> = {
 					const batch: CaptureEvent[] = [];
 					for (; made < due; made++) {
 						const number = Atomics.add(next, 0, 1);
-						batch.push(...connection(number, number === loop_at ? LOOP : `?${number}\n`, Date.now() * 1000));
+						batch.push(...connection(number, isRemoved(loop_file) ? LOOP : `?${number}\n`, Date.now() * 1000));
 					}
 					yield batch;
 					await delay(turn_ms);
@@ -48,6 +50,12 @@ const source: SourcePlugin<z.output<typeof config>> = {
 		};
 	},
 };
+
+function isRemoved(file: string): boolean {
+	if (file === "" || !existsSync(file)) return false;
+	unlinkSync(file);
+	return true;
+}
 
 /** A parser that is told so never comes back. */
 const LOOP = "?loop\n";

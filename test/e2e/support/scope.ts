@@ -13,7 +13,7 @@ export class Scope {
 	/** A folder of its own, removed at the end. */
 	async folder(parent: string = tmpdir()): Promise<string> {
 		const path = await mkdtemp(join(parent, "polytap-"));
-		this.defer(() => rm(path, { recursive: true, force: true }));
+		this.defer(() => rm(path, { recursive: true, force: true, maxRetries: 10 }));
 		return path;
 	}
 

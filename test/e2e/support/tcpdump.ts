@@ -1,5 +1,6 @@
 import { Program, pause } from "./program.js";
 import type { Scope } from "./scope.js";
+import { callsReturned } from "./usage.js";
 
 export interface TcpdumpTotals {
 	readonly captured: number;
@@ -9,35 +10,59 @@ export interface TcpdumpTotals {
 
 export interface Tcpdump {
 	readonly program: Program;
-	/** Waits until its last block is out, then stops it. */
+	/** Waits until it has written all that came, unless the kernel dropped some, then stops it. */
 	stop(): Promise<TcpdumpTotals>;
 }
 
-/** It holds its newest packets back for about so long. */
-const BLOCK_MS = 1_200;
+/** Loopback devices: each packet passes the kernel's filter twice, on its way out and in, and is written once. */
+const COPIES = 2;
+const LOOK_MS = 50;
 
-/** Whole packets of one port on the loopback interface into `file`, with a kernel buffer of 64 MiB. */
-export async function startTcpdump(
+/** Whole packets of one TCP port on the loopback interface into `file`. */
+export function startTcpdump(scope: Scope, port: number, file: string, netns: string | null = null): Promise<Tcpdump> {
+	return startTcpdumpOf(scope, ["tcp", "port", String(port)], file, { netns });
+}
+
+export interface TcpdumpOptions {
+	readonly netns?: string | null;
+	/** Which packets it looks at: nothing but loopback traffic must match the filter there. */
+	readonly at?: readonly string[];
+}
+
+/** The same of any filter, with a kernel buffer of 64 MiB. */
+export async function startTcpdumpOf(
 	scope: Scope,
-	port: number,
+	filter: readonly string[],
 	file: string,
-	netns: string | null = null,
+	{ netns = null, at = ["-i", "lo"] }: TcpdumpOptions = {},
 ): Promise<Tcpdump> {
-	const args = ["-i", "lo", "-n", "-s", "0", "-B", "65536", "-Z", "root", "-w", file, "tcp", "port", String(port)];
+	const args = [...at, "-n", "-s", "0", "-B", "65536", "-Z", "root", "-w", file, ...filter];
 	const program = new Program("tcpdump", args, { netns });
 	scope.defer(() => program.stop("SIGINT"));
 	await program.until(() => program.stderr.includes("listening on"), 60_000);
+	/** What it said last. */
+	const totals = (): TcpdumpTotals => {
+		const count = (what: string) =>
+			Number([...program.stderr.matchAll(new RegExp(`(\\d+) packets? ${what}`, "g"))].at(-1)?.[1]);
+		return {
+			captured: count("captured"),
+			received: count("received by filter"),
+			dropped: count("dropped by kernel"),
+		};
+	};
 	return {
 		program,
 		async stop() {
-			await pause(BLOCK_MS);
+			await callsReturned();
+			// it has its packets in blocks, up to a second after they came
+			await program.until(async () => {
+				program.kill("SIGUSR1");
+				await pause(LOOK_MS);
+				const { captured, received, dropped } = totals();
+				return captured * COPIES === received || dropped > 0;
+			}, 60_000);
 			await program.stop("SIGINT");
-			const count = (what: string) => Number(new RegExp(`(\\d+) packets? ${what}`).exec(program.stderr)?.[1]);
-			return {
-				captured: count("captured"),
-				received: count("received by filter"),
-				dropped: count("dropped by kernel"),
-			};
+			return totals();
 		},
 	};
 }

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
 
 /** Linux counts processor time of a process in hundredths of a second. */
 const TICK_US = 10_000;
@@ -11,18 +12,53 @@ export function cpuUs(pid: number): number {
 	return (Number(fields[11]) + Number(fields[12])) * TICK_US;
 }
 
+function threadsOf(pid: number): string[] {
+	try {
+		return readdirSync(`/proc/${pid}/task`).map((thread) => `/proc/${pid}/task/${thread}`);
+	} catch {
+		return [];
+	}
+}
+
+/** It runs, or would if there were a processor for it. One that has ended does not. */
+function isBusy(thread: string): boolean {
+	try {
+		const stat = readFileSync(`${thread}/stat`, "latin1");
+		const state = stat[stat.lastIndexOf(")") + 2];
+		return state === "R" || state === "D";
+	} catch {
+		return false;
+	}
+}
+
 /** True where one of its threads runs, or would if there were a processor for it. */
 export function isRunnable(pid: number): boolean {
-	for (const thread of readdirSync(`/proc/${pid}/task`)) {
+	return threadsOf(pid).some(isBusy);
+}
+
+function threadsBelow(pid: number): string[] {
+	return threadsOf(pid).flatMap((thread) => {
+		let children = "";
 		try {
-			const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, "latin1");
-			const state = stat[stat.lastIndexOf(")") + 2];
-			if (state === "R" || state === "D") return true;
+			children = readFileSync(`${thread}/children`, "latin1");
 		} catch {
-			// It ended meanwhile.
+			// it ended meanwhile
 		}
+		const pids = children.split(" ").filter((child) => child !== "");
+		return pids.map(Number).flatMap((child) => [...threadsOf(child), ...threadsBelow(child)]);
+	});
+}
+
+/**
+ * Resolves when each thread of what this process has started has slept once from now on, or ended. On a busy machine a client has
+ * its answer while the server's thread still waits for a processor inside the call that sent it: it is captured as that returns.
+ */
+export async function callsReturned(timeoutMs = 30_000): Promise<void> {
+	const deadline = Date.now() + timeoutMs;
+	for (let left = threadsBelow(process.pid).filter(isBusy); left.length > 0 && Date.now() < deadline; ) {
+		await pause(5);
+		left = left.filter(isBusy);
 	}
-	return false;
 }
 
 export interface MemoryUse {
