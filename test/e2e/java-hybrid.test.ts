@@ -16,6 +16,7 @@ import {
 	jars,
 	missingJava,
 	polytapProgram,
+	RUN_MS,
 	saidBy,
 	sha256,
 	startJavaCapture,
@@ -39,7 +40,7 @@ for (const jdk of findJdks().slice(-1))
 			const programs = await JavaPrograms.compile(scope, ["Https.java"]);
 			const server = programs.start(jdk, null, ["Https", "serve", programs.keyStore]);
 			scope.defer(() => server.stop("SIGKILL"));
-			await server.until(() => server.stdout.includes("port "), 60_000);
+			await server.until(() => server.stdout.includes("port "), RUN_MS);
 			const port = Number(/port (\d+)/.exec(server.stdout)?.[1]);
 			const capture = await startJavaCapture(scope, {
 				sources: { node: { type: "ebpf", targets: [{ ports: [port] }], vantage: "both" } },
@@ -100,7 +101,7 @@ withDatabase(
 			const args = ["Shop", programs.keyStore, url, "postgres"];
 			const service = programs.start(jdk, capture.agent, args, [`-Dport=${port}`]);
 			scope.defer(() => service.stop("SIGKILL"));
-			await service.until(() => service.stdout.includes("port "), 60_000);
+			await service.until(() => service.stdout.includes("port "), RUN_MS);
 			const agent = new Agent({ keepAlive: true, maxSockets: 2, rejectUnauthorized: false });
 			const numbers = Array.from({ length: REQUESTS }, (_, i) => i * 3);
 			const bodies = await Promise.all(numbers.map((n) => get(agent, port, `/orders/${n}`)));

@@ -40,7 +40,7 @@ async function talk(nginx: number, node: number, count: number): Promise<void> {
 
 /** `polytap read`, its output as one piece: decoded in pieces it may be cut in the middle of a character. */
 function read(file: string): { readonly stdout: string; readonly stderr: string } {
-	return spawnSync(process.execPath, [CLI, "read", file], { encoding: "utf8", timeout: 60_000, maxBuffer: 1 << 28 });
+	return spawnSync(process.execPath, [CLI, "read", file], { encoding: "utf8", timeout: 180_000, maxBuffer: 1 << 28 });
 }
 
 live("record, replay: byte for byte the same lines; protobuf the same again", (t) =>

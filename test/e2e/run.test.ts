@@ -11,6 +11,7 @@ import { startNodeServer } from "./support/node-server.js";
 import { CLI } from "./support/polytap.js";
 import { Program, until } from "./support/program.js";
 import { withScope } from "./support/scope.js";
+import { callsReturned } from "./support/usage.js";
 
 const why = missing("bpf");
 if (why !== null) createWriteStream("", { fd: 2 }).write(`SKIPPED run: ${why}\n`);
@@ -34,6 +35,7 @@ async function requests(port: number, count: number): Promise<void> {
 			}).once("error", reject);
 		});
 	}
+	await callsReturned();
 }
 
 live("--port, --for, --totals: exchanges on stdout, the rest on stderr, ends by itself with exit code 0", (t) =>
@@ -45,7 +47,7 @@ live("--port, --for, --totals: exchanges on stdout, the rest on stderr, ends by 
 			"--port",
 			`${server.port}`,
 			"--for",
-			"8s",
+			"15s",
 			"--format",
 			"jsonl",
 			"--totals",

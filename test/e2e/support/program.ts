@@ -95,7 +95,7 @@ export class Program {
 	}
 
 	/** Asks with `signal`, and after `graceMs` does not ask. */
-	async stop(signal: NodeJS.Signals = "SIGTERM", graceMs = 10_000): Promise<Exit> {
+	async stop(signal: NodeJS.Signals = "SIGTERM", graceMs = PATIENCE_MS): Promise<Exit> {
 		this.kill(signal);
 		const timer = setTimeout(() => this.kill("SIGKILL"), graceMs);
 		try {
