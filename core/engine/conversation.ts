@@ -336,9 +336,13 @@ export class Conversation implements LaneOwner {
 
 	#wakeOther(lane: Lane): void {
 		const other = this.lanes[lane.dir === 0 ? 1 : 0];
-		if (other.waitDeadlineUs === 0) return;
+		const { waitDeadlineUs, carry } = other;
+		if (waitDeadlineUs === 0) return;
+		const { offset } = carry;
 		other.waitDeadlineUs = 0;
 		this.#parseCarry(other);
+		// the same bytes have waited since then: who is woken again and again would wait for ever
+		if (other.waitDeadlineUs !== 0 && carry.offset === offset) other.waitDeadlineUs = waitDeadlineUs;
 	}
 
 	#keep(lane: Lane, data: Uint8Array, offset: number, tsUs: number): void {

@@ -129,6 +129,18 @@ test("a response without a request counts as unmatched when the merge window is 
 	t.is(h.exchanges[1]!.id.slice(16), "000007d380000000");
 });
 
+test("a response without a request holds the ones behind it no longer than the merge window, also where requests go on", (t) => {
+	const h = new Harness().open().bytes(0, 0, "one\n").bytes(1, 0, "=a\n").gap(0, 4, 4, "ring-full").pass(60_000);
+	h.bytes(1, 3, "=b\n");
+	for (let i = 0; i < 20; i++) {
+		h.bytes(0, 8 + i * 4, "and\n")
+			.bytes(1, 6 + i * 3, "=c\n")
+			.pass(10_000);
+	}
+	t.deepEqual(h.lines.slice(0, 3), ["one→a ok", "→b partial", "and→c ok"]);
+	t.is(h.lines.length, 22);
+});
+
 test("responses pair by tag in any order", (t) => {
 	const h = new Harness().open().bytes(0, 0, "one#1\ntwo#2\n").bytes(1, 0, "=b#2\n=a#1\n");
 	t.deepEqual(h.lines, ["two→b ok", "one→a ok"]);
