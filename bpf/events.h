@@ -223,6 +223,9 @@ struct counters {
 	__u64 closes_lost;         /* ends that nobody was told of */
 	__u64 covered_bytes;       /* encrypted, and told as plaintext by somebody else */
 	__u64 tls_refuted;         /* sockets that order or lengths suggested for a session, and that were not its own */
+	__u64 memory_refused;      /* times that there was no memory to remember a socket, a session or a close */
+	__u64 memory_refused_bytes;   /* sent or received by wanted sockets that could not be remembered */
+	__u64 states_missed;       /* changes of sockets that were noticed at their end only */
 };
 
 #endif

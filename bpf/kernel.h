@@ -130,6 +130,18 @@ struct bpf_iter__task_file {
 	struct file *file;
 };
 
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__bpf_sk_storage_map {
+	struct bpf_iter_meta *meta;
+	struct sock *sk;
+	void *value;
+};
+
 struct inet_sock {
 	struct sock sk;
 };

@@ -110,7 +110,7 @@ static __always_inline void on_connect(struct sock *sk)
 }
 
 /* The connection is over for the kernel. The application may still read what came, so only the sent side is final. */
-static __always_inline void on_closed(struct sock *sk, struct tcp_sock *tp, struct socket_state *state, int old_state)
+static __always_inline void on_closed(struct sock *sk, struct tcp_sock *tp, struct socket_state *state)
 {
 	struct end_key key;
 	__u64 sent;
@@ -161,7 +161,7 @@ int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
 	if (is_fin_sent(new_state))
 		state->fin_sent = 1;
 	if (new_state == STATE_CLOSE)
-		on_closed(sk, tp, state, old_state);
+		on_closed(sk, tp, state);
 	return 0;
 }
 
@@ -170,13 +170,21 @@ SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(on_destroy, struct sock *sk)
 {
 	struct socket_state *state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+	struct counters *c;
 	struct tcp_sock *tp;
 
-	if (!state || !state->is_closed)
+	if (!state || !state->head.cookie)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
+	/* the kernel skips a program that it has interrupted on the same processor */
+	if (!state->is_closed) {
+		c = counters();
+		if (c)
+			c->states_missed++;
+		on_closed(sk, tp, state);
+	}
 	/* a disconnected socket has forgotten its count */
 	if ((state->head.flags & FLAG_POSITION_LOCAL) || tp->bytes_received == 0)
 		state->final_recv = state->next[DIRECTION_RECV];

@@ -105,7 +105,7 @@ struct {
 	__type(value, struct targets);
 } targets_map SEC(".maps");
 
-/* closes that found no room there, until user space comes for them */
+/* closes that found no room there, until user space comes for them; it sets how many */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 262144);

@@ -17,5 +17,6 @@
 #include "transfer.h"
 #include "functions.h"
 #include "wire.h"
+#include "alive.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

@@ -41,6 +41,22 @@ static __always_inline void find_place(struct place *p, struct sock *sk, struct 
 		*next = p->end;
 }
 
+/* Nothing can be remembered of a socket for which there was no memory: what it moves is counted where it was wanted. */
+static __noinline void count_refused(struct sock *sk, __u32 bytes)
+{
+	struct targets *targets = current_targets();
+	struct counters *c = counters();
+	struct record r = {};
+
+	if (!targets || !c)
+		return;
+	c->memory_refused++;
+	read_addresses(&r, sk);
+	r.pid = current_pid();
+	if (r.pid != settings.own_pid && is_target(targets, &r))
+		c->memory_refused_bytes += bytes;
+}
+
 static __always_inline struct socket_state *state_of(struct sock *sk, struct tcp_sock *tp)
 {
 	struct socket_state *state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
@@ -133,8 +149,10 @@ static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u3
 	if (!tp)
 		return 0;
 	state = state_of(sk, tp);
-	if (!state)
+	if (!state) {
+		count_refused(sk, ret);
 		return 0;
+	}
 	targets = current_targets();
 	if (!targets)
 		return 0;

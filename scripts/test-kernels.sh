@@ -32,7 +32,7 @@ PATH=$PATH:/usr/sbin:/sbin
 files=''
 for test in $tests; do files="$files dist/test/e2e/$test.test.js"; done
 # shellcheck disable=SC2016
-command=${KERNEL_COMMAND:-"node_modules/.bin/ava --config ava.e2e.config.js --timeout 20m $files"}
+command=${KERNEL_COMMAND:-"node_modules/.bin/ava --config ava.e2e.config.js --timeout 40m $files"}
 
 # Prints the folder of the newest kernel that the meta-package asks for, fetched and unpacked once.
 kernel() {

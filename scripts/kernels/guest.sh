@@ -24,6 +24,9 @@ for module in tls nf_tables nft_numgen nft_counter veth; do modprobe "$module" 2
 HOME=/tmp/home
 export HOME
 mkdir -p "$HOME"
+# everything takes some ten times as long here
+POLYTAP_TEST_PATIENCE=${POLYTAP_TEST_PATIENCE:-10}
+export POLYTAP_TEST_PATIENCE
 cd "$REPOSITORY" || exit 1
 echo "kernel $(uname -r)"
 sh -c "$COMMAND"

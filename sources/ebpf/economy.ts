@@ -47,7 +47,7 @@ export class Economy {
 
 	/** All advice is void. */
 	forget(): void {
-		for (const socket of this.#translator.sockets) {
+		for (const socket of this.#translator.sockets.values()) {
 			socket.isCuttable = false;
 			socket.isCovered = false;
 			socket.skipTo = null;
@@ -68,7 +68,7 @@ export class Economy {
 		this.#isOn = true;
 		this.#writeEconomy();
 		if (!isNew && !hasRoom) return;
-		for (const socket of this.#translator.sockets)
+		for (const socket of this.#translator.sockets.values())
 			if (socket.isCuttable || socket.isCovered || socket.skipTo !== null) this.#write(socket);
 	}
 

@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type HostContext, PolytapError, type SourceHost } from "../../core/index.js";
+import { attachAlive } from "./alive.js";
 import { walkFiles } from "./file-walk.js";
 import { chooseHooks, type Hooks, loadOnly, programsOf } from "./hooks.js";
 import { kernelCounters } from "./kernel-counters.js";
@@ -8,6 +9,7 @@ import { errno, libbpf, type Pointer, view } from "./libbpf.js";
 import type { EbpfOptions } from "./options.js";
 import { PINS_BYTES, Pins } from "./pins.js";
 import { ProcessRing } from "./process-ring.js";
+import { ProgramStats } from "./program-stats.js";
 import * as layout from "./record-layout.js";
 import { type EbpfHostState, PROGRESS_BYTES, Progress } from "./shared.js";
 import { targetsBytes } from "./targets.js";
@@ -17,6 +19,8 @@ import { TlsWatcher, type WatchedFile } from "./tls/watcher.js";
 const EPERM = 1;
 const EAGAIN = 11;
 const LOAD_ATTEMPTS = 5;
+/** Of the ring for closes: where it is full so many more are kept. */
+const BYTES_PER_KEPT_CLOSE = 16;
 const VANTAGES = ["auto", "server", "client", "both"] as const;
 const WIRES = ["auto", "always", "never"] as const;
 /** Attached before those that see sends and receives: nothing is sent or received before its end can be seen. */
@@ -27,6 +31,8 @@ export const TLS_PROGRAMS = ["on_exec"] as const;
 const TLS_PROBES = ["on_tls_entry", "on_tls_return"] as const;
 /** Walks over files, where Unix sockets are wanted. */
 const UNIX_WALK = "on_file";
+/** Walks over the sockets that have state, now and then. */
+const ALIVE_WALK = "on_alive";
 /** On packets, where they are needed. */
 export const WIRE_PROGRAMS = ["on_egress", "on_ingress"] as const;
 
@@ -47,6 +53,7 @@ export class EbpfHost implements SourceHost {
 	#hasUnixRules = false;
 	#watchesPackets = false;
 	readonly #links: Pointer[] = [];
+	readonly #stats = new ProgramStats();
 
 	constructor(options: EbpfOptions, context: HostContext) {
 		this.#options = options;
@@ -80,6 +87,7 @@ export class EbpfHost implements SourceHost {
 			controlBytes: control_ring_bytes,
 			countersFd: this.#countersFd,
 			keptClosesFd: bpf.mapFd(this.#map("kept_closes")),
+			alive: { linkFd: this.#attachAlive(), partFd: bpf.mapFd(this.#map(".data.alive")) },
 			advicesFd: bpf.mapFd(this.#map("advices")),
 			economyFd: bpf.mapFd(this.#map(".data.economy")),
 			wakeupsFd: bpf.mapFd(this.#map(".data.wakeups")),
@@ -122,6 +130,7 @@ export class EbpfHost implements SourceHost {
 	async close(): Promise<void> {
 		const bpf = this.#object === null ? null : libbpf();
 		this.#tls?.close();
+		this.#stats.close();
 		await this.#processes?.close();
 		this.#processes = null;
 		for (const link of this.#links.splice(0)) bpf?.destroyLink(link);
@@ -154,7 +163,7 @@ export class EbpfHost implements SourceHost {
 
 	counters(): Readonly<Record<string, number>> {
 		if (this.#countersFd < 0) return {};
-		const counters = kernelCounters(this.#countersFd);
+		const counters = { ...kernelCounters(this.#countersFd), ...this.#stats.counters() };
 		counters.wire_attached = this.#watchesPackets ? 1 : 0;
 		if (this.#tls !== null) {
 			const { watched, refused } = this.#tls;
@@ -177,6 +186,7 @@ export class EbpfHost implements SourceHost {
 		if (!this.#options.targets.some(({ unix }) => unix !== undefined)) bpf.setAutoload(this.#program(UNIX_WALK), false);
 		bpf.setMaxEntries(this.#map("data_ring"), ring_bytes);
 		bpf.setMaxEntries(this.#map("control_ring"), control_ring_bytes);
+		bpf.setMaxEntries(this.#map("kept_closes"), Math.ceil(control_ring_bytes / BYTES_PER_KEPT_CLOSE));
 		this.#hooks = chooseHooks(this.#options.hooks);
 		loadOnly(programsOf(this.#hooks), (name) => this.#program(name));
 		this.#usesMulti = this.#options.tls === "auto" && hasUprobeMulti();
@@ -193,9 +203,25 @@ export class EbpfHost implements SourceHost {
 
 	#attach(name: string): void {
 		const bpf = libbpf();
-		const link = bpf.attach(this.#program(name));
+		const program = this.#program(name);
+		const link = bpf.attach(program);
 		if (link === null) throw loadError(`${name} could not be attached`);
 		this.#links.push(link);
+		this.#stats.add(name, program);
+	}
+
+	/** The link's descriptor, or -1: then ends that are lost are not found again. */
+	#attachAlive(): number {
+		const link = attachAlive(this.#program(ALIVE_WALK), libbpf().mapFd(this.#map("sockets")));
+		if (link === null) {
+			this.#context.diagnostics.warn(
+				"BPF_UNSUPPORTED",
+				`sockets cannot be walked over (errno ${errno()}): connections whose end is lost stay known`,
+			);
+			return -1;
+		}
+		this.#links.push(link);
+		return libbpf().linkFd(link);
 	}
 
 	/** Libraries first, then the sockets: what a session does before its socket is seen would be lost. */
@@ -241,14 +267,18 @@ export class EbpfHost implements SourceHost {
 		const fd = openSync(root, "r");
 		let isWhole = true;
 		for (const name of WIRE_PROGRAMS) {
-			const link = libbpf().attachCgroup(this.#program(name), fd);
+			const program = this.#program(name);
+			const link = libbpf().attachCgroup(program, fd);
 			if (link === null) {
 				isWhole = false;
 				this.#context.diagnostics.warn(
 					"BPF_UNSUPPORTED",
 					`${name}: packets are out of reach: sendfile and splice will be gaps`,
 				);
-			} else this.#links.push(link);
+				continue;
+			}
+			this.#links.push(link);
+			this.#stats.add(name, program);
 		}
 		closeSync(fd);
 		// sockets must not count on packets that nobody brings

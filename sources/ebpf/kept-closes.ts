@@ -19,6 +19,7 @@ interface Kept {
 export class KeptCloses {
 	readonly #fd: number;
 	readonly #keys = new Uint8Array(KEY_BYTES * BATCH);
+	readonly #values = new Uint8Array(layout.CLOSE_RECORD_BYTES * BATCH);
 	#lookAtMs = 0;
 	/** By position, from `#next` on. */
 	#waiting: Kept[] = [];
@@ -50,15 +51,21 @@ export class KeptCloses {
 		return false;
 	}
 
+	/** Nothing that was taken waits to be told. */
+	get isEmpty(): boolean {
+		return this.#next === this.#waiting.length;
+	}
+
 	/** True where there may be more. */
 	#takeSome(): boolean {
 		const bpf = libbpf();
 		// most looks find nothing, and need no room for it
 		if (bpf.nextKey(this.#fd, null, this.#keys) !== 0) return false;
-		const bytes = new Uint8Array(layout.CLOSE_RECORD_BYTES * BATCH);
 		const count: [number] = [BATCH];
 		const next = new Uint8Array(KEY_BYTES);
-		const result = bpf.takeBatch(this.#fd, null, next, this.#keys, bytes, count, null);
+		const result = bpf.takeBatch(this.#fd, null, next, this.#keys, this.#values, count, null);
+		// they may wait for long, and most often they are few
+		const bytes = this.#values.slice(0, layout.CLOSE_RECORD_BYTES * count[0]);
 		const memory = bytes.buffer;
 		const record = { memory, bytes, words: new Uint32Array(memory), halves: new Uint16Array(memory) };
 		for (let i = 0; i < count[0]; i++) {

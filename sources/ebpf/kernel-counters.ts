@@ -23,6 +23,9 @@ const NAMES = [
 	"closes_lost",
 	"covered_bytes",
 	"tls_joins_refuted",
+	"memory_refused",
+	"memory_refused_bytes",
+	"states_missed",
 ] as const;
 
 /** What the BPF programs have counted so far, all processors together. Empty where the map cannot be read. */

@@ -32,8 +32,8 @@ interface Native {
 	>;
 	attachUprobe: Call<[program: Pointer, pid: number, path: string, offset: number, options: Uint8Array], Pointer>;
 	attachCgroup: Call<[program: Pointer, cgroupFd: number], Pointer>;
-	/** Of a program that walks over kernel objects; `options` null: all of them. */
-	attachIterator: Call<[program: Pointer, options: null], Pointer>;
+	/** Of a program that walks over kernel objects; `options` is `struct bpf_iter_attach_opts`, null: all of them. */
+	attachIterator: Call<[program: Pointer, options: Uint8Array | null], Pointer>;
 	linkFd: Call<[link: Pointer], number>;
 	/** A descriptor whose reading runs the program. */
 	createIterator: Call<[linkFd: number], number>;
@@ -47,6 +47,10 @@ interface Native {
 	>;
 	remove: Call<[fd: number, key: Uint8Array], number>;
 	nextKey: Call<[fd: number, key: null, next: Uint8Array], number>;
+	/** What the kernel says of a program or map, into a structure of that size. */
+	objectInfo: Call<[fd: number, info: Uint8Array, size: [number]], number>;
+	/** Statistics of all programs are kept until the descriptor is closed. */
+	enableStats: Call<[type: number], number>;
 	possibleCpus: Call<[], number>;
 	majorVersion: Call<[], number>;
 	minorVersion: Call<[], number>;
@@ -116,6 +120,8 @@ export function libbpf(): Native {
 		),
 		remove: bind("int bpf_map_delete_elem(int fd, void *key)"),
 		nextKey: bind("int bpf_map_get_next_key(int fd, void *key, _Out_ void *next)"),
+		objectInfo: bind("int bpf_obj_get_info_by_fd(int fd, _Out_ void *info, _Inout_ uint32_t *size)"),
+		enableStats: bind("int bpf_enable_stats(int type)"),
 		possibleCpus: bind("int libbpf_num_possible_cpus()"),
 		majorVersion: bind("uint32_t libbpf_major_version()"),
 		minorVersion: bind("uint32_t libbpf_minor_version()"),

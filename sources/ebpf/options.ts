@@ -102,7 +102,9 @@ export const ebpfOptions = z.strictObject({
 		.max(1 << 28)
 		.refine((bytes) => (bytes & (bytes - 1)) === 0, { message: "must be a power of two" })
 		.default(4_194_304)
-		.describe("Size of the ring for opens and closes, bytes, a power of two."),
+		.describe(
+			"Size of the ring for closes, bytes, a power of two. Where it is full, one more for each 16 bytes of it is kept.",
+		),
 	test_fault_drop_one_in: z
 		.int()
 		.min(0)

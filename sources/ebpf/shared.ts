@@ -1,3 +1,5 @@
+import type { AliveState } from "./alive.js";
+
 /** What the host half gives every worker: plain data and one piece of shared memory. */
 export interface EbpfHostState {
 	readonly dataFd: number;
@@ -9,6 +11,8 @@ export interface EbpfHostState {
 	/** What need not be copied: `struct advice` by cookie, and `struct economy`. */
 	readonly advicesFd: number;
 	readonly economyFd: number;
+	/** Which sockets are still there. */
+	readonly alive: AliveState;
 	/** `reader_sleeps`. */
 	readonly wakeupsFd: number;
 	/** Every byte is copied at one end only. */

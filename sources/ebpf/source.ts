@@ -16,6 +16,7 @@ import { Pins } from "./pins.js";
 import * as layout from "./record-layout.js";
 import { Ring } from "./ring.js";
 import { type EbpfHostState, Progress } from "./shared.js";
+import { askKernel, NOBODY, Sweep } from "./sweep.js";
 import { Translator } from "./translator.js";
 import { Wakeups } from "./wakeups.js";
 
@@ -56,6 +57,7 @@ export class EbpfSource implements CaptureSource {
 	readonly #economy: Economy;
 	readonly #budget: CpuBudget;
 	readonly #wakeups: Wakeups;
+	readonly #sweep: Sweep;
 
 	constructor(state: EbpfHostState, maxCpuPercent: number, diagnostics: Diagnostics) {
 		this.#state = state;
@@ -66,6 +68,8 @@ export class EbpfSource implements CaptureSource {
 		this.#translator = new Translator(new Processes(), this.#clock, isSuccessor, state.copiesOnce, pins);
 		this.#translator.bytesRingFull = this.#progress.namedLoss;
 		this.#wakeups = new Wakeups(state.wakeupsFd);
+		const lost = () => kernelCounters(state.countersFd).closes_lost ?? 0;
+		this.#sweep = new Sweep(askKernel(state.alive), lost, performance.now());
 		this.#economy = new Economy(state.advicesFd, state.economyFd, this.#translator);
 		this.#budget = new CpuBudget(
 			maxCpuPercent,
@@ -104,7 +108,8 @@ export class EbpfSource implements CaptureSource {
 		for (;;) {
 			const isLast = signal.aborted;
 			this.#budget.look(performance.now(), usedUs);
-			this.#kept.take(performance.now(), isLast);
+			this.#sweep.step(performance.now(), this.#translator.sockets);
+			this.#kept.take(performance.now(), isLast || this.#sweep.suspects.length > 0);
 			data.refresh();
 			control.refresh();
 			const from = data.position;
@@ -128,6 +133,11 @@ export class EbpfSource implements CaptureSource {
 				if (!isDrained && data.used < data.size * NEARLY_EMPTY) libc().schedYield();
 			}
 			data.release();
+			const lost = this.#lostEnds(data, control);
+			if (lost.length > 0) {
+				yield lost;
+				if (this.#isClosed) return yield* this.#farewell();
+			}
 			if (this.#gone.length > 0) {
 				const batch: CaptureEvent[] = [];
 				this.#translator.closeGone(this.#gone, batch);
@@ -167,6 +177,17 @@ export class EbpfSource implements CaptureSource {
 		this.#epoll = -1;
 	}
 
+	/** Everything that the kernel has said of those that it does not know any more was read: their end was lost. */
+	#lostEnds(data: Ring, control: Ring): CaptureEvent[] {
+		const batch: CaptureEvent[] = [];
+		const { suspects } = this.#sweep;
+		if (suspects.length === 0) return batch;
+		if (data.position < data.limit || control.position < control.limit || !this.#kept.isEmpty) return batch;
+		this.#sweep.found += this.#translator.closeLost(suspects, batch);
+		this.#sweep.suspects = NOBODY;
+		return batch;
+	}
+
 	get #isClosed(): boolean {
 		return this.#data === null;
 	}
@@ -197,6 +218,7 @@ export class EbpfSource implements CaptureSource {
 			unix_sockets_open: this.#translator.unix.count,
 			sockets_open: this.#translator.openSockets,
 			tls_connections_open: this.#translator.openPlaintexts,
+			sockets_swept: this.#sweep.found,
 			advices: this.#economy.advices,
 			cpu_budget_stage: this.#budget.stage,
 			cpu_budget_steps_down: this.#budget.stepsDown,

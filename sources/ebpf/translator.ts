@@ -86,9 +86,9 @@ export class Translator {
 		this.#toIgnore.push(socket);
 	}
 
-	/** Those that are open, without what lies above TLS. */
-	get sockets(): Iterable<Socket> {
-		return this.#sockets.values();
+	/** Those that are open, by cookie, without what lies above TLS. */
+	get sockets(): ReadonlyMap<number, Socket> {
+		return this.#sockets;
 	}
 
 	forgetIgnored(): void {
@@ -239,6 +239,32 @@ export class Translator {
 			}
 			this.#close(socket, tsUs, batch);
 		}
+	}
+
+	/** Sockets whose end was lost: what passed last in them is not known. Returns how many there were. */
+	closeLost(cookies: readonly number[], batch: CaptureEvent[]): number {
+		let count = 0;
+		for (const cookie of cookies) {
+			const socket = this.#sockets.get(cookie);
+			if (socket === undefined) continue;
+			count++;
+			const tsUs = Date.now() * 1000;
+			const above = this.#plaintexts.get(cookie);
+			if (above !== undefined) this.#loseEnd(above, tsUs, batch);
+			this.#loseEnd(socket, tsUs, batch);
+		}
+		return count;
+	}
+
+	#loseEnd(socket: Socket, tsUs: number, batch: CaptureEvent[]): void {
+		const { conn } = socket;
+		for (const side of [socket.receive, socket.send]) {
+			const dir: Direction = (side === socket.receive) === socket.isServer ? 0 : 1;
+			if (side.next >= 0)
+				batch.push({ kind: "gap", conn, dir, tsUs, offset: side.next, length: null, cause: "source-lost" });
+			batch.push({ kind: "end", conn, dir, tsUs, finalOffset: null, how: "unknown" });
+		}
+		this.#close(socket, tsUs, batch);
 	}
 
 	/** What passed encrypted and was told as plaintext is not missing: the direction ends where telling it ended. */

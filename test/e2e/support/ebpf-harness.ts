@@ -11,13 +11,14 @@ import type {
 } from "../../../core/index.js";
 import plugin from "../../../sources/ebpf/index.js";
 import { missing } from "./needs.js";
+import { patient } from "./patience.js";
 import { pause } from "./program.js";
 import { callsReturned } from "./usage.js";
 
 /** Looks that see nothing new, so far apart: one alone may come before the reader had its turn. */
 const QUIET_LOOKS = 3;
-const QUIET_MS = 40;
-const SETTLE_MS = 60_000;
+const QUIET_MS = patient(40);
+const SETTLE_MS = patient(60_000);
 
 const lacking = missing("bpf", "cc");
 if (lacking !== null) console.error(`SKIPPED, the kernel side is not tested: ${lacking}`);
@@ -147,7 +148,7 @@ export class Capture {
 		const parsed = plugin.config.parse(config);
 		const diagnostics = { warn: (code: string, message: string) => console.error(code, message), info: () => {} };
 		const host = plugin.host?.(parsed, { name: "test", diagnostics }) as Capture["host"];
-		const signal = AbortSignal.timeout(60_000);
+		const signal = AbortSignal.timeout(patient(60_000));
 		let source: CaptureSource;
 		try {
 			const state = await host.open(signal);

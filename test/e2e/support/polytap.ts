@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import { metricName } from "../../../core/app/metrics.js";
 import type { Totals } from "../../../core/app/totals.js";
+import { patient } from "./patience.js";
 import { Program, pause } from "./program.js";
 import type { Scope } from "./scope.js";
 import { callsReturned, cpuUs, isRunnable, type MemoryUse, memoryUse } from "./usage.js";
@@ -77,7 +78,7 @@ export function captureConfig(options: CaptureConfigOptions): Record<string, unk
 }
 
 /** Resolves when what it watches has returned from its calls and it has wanted no processor time to speak of for 300 ms since. */
-export async function settled(program: Program, timeoutMs = 60_000): Promise<void> {
+export async function settled(program: Program, timeoutMs = patient(60_000)): Promise<void> {
 	await callsReturned();
 	const { pid } = program;
 	const deadline = Date.now() + timeoutMs;

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as pause } from "node:timers/promises";
+import { patient } from "./patience.js";
 
 export { pause };
 
@@ -80,12 +81,12 @@ export class Program {
 		return !this.ended;
 	}
 
-	/** Resolves when `isReady` holds; rejects with what the program said when it ends before that or the time is up. */
+	/** Resolves when `isReady` holds; rejects with what the program said when it ends before that or the time is up (`patient`). */
 	async until(isReady: () => boolean | Promise<boolean>, timeoutMs: number): Promise<void> {
-		const deadline = Date.now() + timeoutMs;
+		const deadline = Date.now() + patient(timeoutMs);
 		while (!(await isReady())) {
 			if (this.ended) throw new Error(`${this.name} ended early: ${this.stderr}${this.stdout}`);
-			if (Date.now() > deadline) throw new Error(`${this.name} not ready in ${timeoutMs} ms: ${this.stderr}`);
+			if (Date.now() > deadline) throw new Error(`${this.name} not ready in ${patient(timeoutMs)} ms: ${this.stderr}`);
 			await pause(10);
 		}
 	}
@@ -97,7 +98,7 @@ export class Program {
 	/** Asks with `signal`, and after `graceMs` does not ask. */
 	async stop(signal: NodeJS.Signals = "SIGTERM", graceMs = PATIENCE_MS): Promise<Exit> {
 		this.kill(signal);
-		const timer = setTimeout(() => this.kill("SIGKILL"), graceMs);
+		const timer = setTimeout(() => this.kill("SIGKILL"), patient(graceMs));
 		try {
 			return await this.exited;
 		} finally {
@@ -120,7 +121,7 @@ export async function runProgram(
 	options: ProgramOptions = {},
 ): Promise<Program> {
 	const program = new Program(command, args, options);
-	const timer = setTimeout(() => program.kill("SIGKILL"), timeoutMs);
+	const timer = setTimeout(() => program.kill("SIGKILL"), patient(timeoutMs));
 	const { code, signal } = await program.exited;
 	clearTimeout(timer);
 	if (code !== 0)

@@ -1,5 +1,6 @@
 import { connect, type Socket as NetSocket } from "node:net";
 import { join } from "node:path";
+import { patient } from "./patience.js";
 import { freePort, isListening } from "./port.js";
 import { Program, pause, runProgram } from "./program.js";
 import type { Scope } from "./scope.js";
@@ -84,7 +85,7 @@ export class RawClient {
 	}
 
 	async until(answer: string, from = 0): Promise<string> {
-		const deadline = Date.now() + 60_000;
+		const deadline = Date.now() + patient(60_000);
 		while (!this.received.slice(from).endsWith(answer)) {
 			if (Date.now() > deadline) throw new Error(`no ${JSON.stringify(answer)} in ${JSON.stringify(this.received)}`);
 			await pause(5);

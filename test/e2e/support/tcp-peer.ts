@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { patient } from "./patience.js";
 import { REPOSITORY } from "./polytap.js";
 import { runProgram } from "./program.js";
 
@@ -56,7 +57,7 @@ export class TcpPeer {
 		let timer: NodeJS.Timeout | undefined;
 		const line = await new Promise<string>((resolve) => {
 			this.#answers.push(resolve);
-			timer = setTimeout(() => resolve("slow"), timeoutMs);
+			timer = setTimeout(() => resolve("slow"), patient(timeoutMs));
 			this.#child.stdin!.write(`${command}\n`);
 		});
 		clearTimeout(timer);
@@ -76,7 +77,7 @@ export class TcpPeer {
 		if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
 		const over = new Promise((resolve) => this.#child.once("close", resolve));
 		this.#child.stdin!.end();
-		const timer = setTimeout(() => this.#child.kill("SIGKILL"), 2000);
+		const timer = setTimeout(() => this.#child.kill("SIGKILL"), patient(2000));
 		await over;
 		clearTimeout(timer);
 	}

@@ -80,6 +80,10 @@ export class Script {
 		return this.#told((batch) => this.translator.close(record({ kind: layout.RECORD_CLOSE, ...fields }), 0, batch));
 	}
 
+	closeLost(cookies: readonly number[]): string[] {
+		return this.#told((batch) => this.translator.closeLost(cookies, batch));
+	}
+
 	#told(tell: (batch: CaptureEvent[]) => void): string[] {
 		const batch: CaptureEvent[] = [];
 		this.translator.startBatch();

@@ -56,6 +56,19 @@ test("where every byte is copied at one end only, what found no room is missing 
 	]);
 });
 
+test("a socket whose close was lost ends, and what came last in it may be missing", (t) => {
+	const script = new Script();
+	script.payload({ data: "abc" });
+	t.deepEqual(script.closeLost([1, 7]), [
+		"end 1 0 null unknown",
+		"gap 1 1 3+null source-lost",
+		"end 1 1 null unknown",
+		"close 1",
+	]);
+	t.is(script.translator.openSockets, 0);
+	t.deepEqual(script.closeLost([1]), []);
+});
+
 test("a loss of the other direction is told with the next record of this one, and once", (t) => {
 	const script = new Script();
 	script.payload({ receive: true, data: "one" });
