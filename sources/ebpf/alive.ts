@@ -50,7 +50,7 @@ export function aliveCookies({ linkFd, partFd }: AliveState, part: number, parts
 		if (length > CHUNK_BYTES - COOKIE_BYTES || (length > 0 && readSync(fd, new Uint8Array(COOKIE_BYTES)) > 0))
 			return null;
 		const cookies = new Set<number>();
-		for (const cookie of new BigUint64Array(bytes.buffer, 0, length / COOKIE_BYTES)) cookies.add(Number(cookie));
+		for (const cookie of new BigInt64Array(bytes.buffer, 0, length / COOKIE_BYTES)) cookies.add(Number(cookie));
 		return cookies;
 	} catch {
 		return null;

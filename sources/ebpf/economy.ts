@@ -1,4 +1,5 @@
 import type { Advice } from "../../core/index.js";
+import { putCookie } from "./cookie.js";
 import { libbpf } from "./libbpf.js";
 import * as layout from "./record-layout.js";
 import type { Socket } from "./sockets.js";
@@ -80,7 +81,7 @@ export class Economy {
 		const [send, receive] = socket.skipTo ?? [0, 0];
 		const key = new Uint8Array(KEY_BYTES);
 		const value = new Uint8Array(layout.ADVICE_BYTES);
-		putU64(new DataView(key.buffer), 0, socket.cookie);
+		putCookie(new DataView(key.buffer), 0, socket.cookie);
 		const out = new DataView(value.buffer);
 		putU64(out, layout.ADVICE_SKIP_TO, send);
 		putU64(out, layout.ADVICE_SKIP_TO + 8, receive);

@@ -43,7 +43,7 @@ export class Sweep {
 			if (nowMs < this.#soonMs || known.size === 0 || !this.#isDue(nowMs)) return;
 			this.#count = partsOf(known.size);
 			this.#parts = Array.from({ length: this.#count }, () => []);
-			for (const cookie of known.keys()) this.#parts[cookie % this.#count]!.push(cookie);
+			for (const cookie of known.keys()) this.#parts[partOf(cookie, this.#count)]!.push(cookie);
 		}
 		if (nowMs < this.#partMs) return;
 		this.#partMs = nowMs + PART_MS;
@@ -60,6 +60,11 @@ export class Sweep {
 		this.#nextMs = nowMs + EVERY_MS;
 		return true;
 	}
+}
+
+/** As the kernel sees it: a power of two, and a cookie that may count down from 2^64. */
+function partOf(cookie: number, parts: number): number {
+	return ((cookie % parts) + parts) % parts;
 }
 
 export const NOBODY: readonly number[] = [];

@@ -1,5 +1,6 @@
 import type { BytesEvent, CaptureEvent, Direction, KernelClock, OpenEvent, Processes } from "../../core/index.js";
 import { addressText } from "./addresses.js";
+import { cookieAt } from "./cookie.js";
 import type { Pins } from "./pins.js";
 import * as layout from "./record-layout.js";
 import type { RecordMemory } from "./ring.js";
@@ -182,7 +183,7 @@ export class Translator {
 		const tsUs = this.#timeOf(words, w);
 		const flags = bytes[at + layout.RECORD_FLAGS]!;
 		if ((flags & layout.FLAG_IDENTITY_ONLY) !== 0) {
-			const cookie = words[w]! + words[w + 1]! * TWO_32;
+			const cookie = cookieAt(words, at);
 			const above = this.#plaintexts.get(cookie);
 			if (above !== undefined) this.#close(above, tsUs, batch);
 			const known = (flags & layout.FLAG_PLAINTEXT) === 0 ? this.#sockets.get(cookie) : undefined;
@@ -307,7 +308,7 @@ export class Translator {
 	/** The socket of the record at `at`, made known to the engine at first sight. */
 	#socketOf(ring: RecordMemory, at: number, batch: CaptureEvent[]): Socket {
 		const { words, bytes } = ring;
-		const cookie = words[at >>> 2]! + words[(at >>> 2) + 1]! * TWO_32;
+		const cookie = cookieAt(words, at);
 		const flags = bytes[at + layout.RECORD_FLAGS]!;
 		const isPlain = (flags & layout.FLAG_PLAINTEXT) !== 0;
 		const last = this.#last;
@@ -425,7 +426,7 @@ export class Translator {
 
 	#isIgnored({ words, bytes }: RecordMemory, at: number): boolean {
 		if ((bytes[at + layout.RECORD_FLAGS]! & layout.FLAG_PLAINTEXT) !== 0) return false;
-		return this.#ignored.has(words[at >>> 2]! + words[(at >>> 2) + 1]! * TWO_32);
+		return this.#ignored.has(cookieAt(words, at));
 	}
 
 	#timeOf(words: Uint32Array, w: number): number {

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Endpoint } from "../../core/index.js";
+import { asPort, cookieAt } from "./cookie.js";
 import * as layout from "./record-layout.js";
 import type { RecordMemory } from "./ring.js";
 
@@ -15,8 +16,8 @@ export function unixEnds({ words, bytes }: RecordMemory, at: number, isServer: b
 	const isOpen = bytes[at + layout.RECORD_KIND] === layout.RECORD_OPEN;
 	const length = isOpen ? words[(at + layout.RECORD_LENGTH) >>> 2]! : 0;
 	const path = pathText(bytes.subarray(at + layout.UNIX_OPEN_PATH, at + layout.UNIX_OPEN_PATH + length));
-	const own = number64(words, at + layout.RECORD_COOKIE);
-	const other = number64(words, at + layout.RECORD_REMOTE);
+	const own = asPort(cookieAt(words, at + layout.RECORD_COOKIE));
+	const other = asPort(cookieAt(words, at + layout.RECORD_REMOTE));
 	return [
 		{ address: isServer ? path : "", port: own },
 		{ address: isServer ? "" : path, port: other },
@@ -51,7 +52,7 @@ export class UnixSockets {
 
 	/** From its open record at `at`. */
 	opened({ words }: RecordMemory, at: number): void {
-		this.#open.set(number64(words, at + layout.RECORD_COOKIE), {
+		this.#open.set(cookieAt(words, at + layout.RECORD_COOKIE), {
 			inode: number64(words, at + layout.RECORD_OFFSET),
 			pid: words[(at + layout.RECORD_PID) >>> 2]!,
 			netns: words[(at + layout.RECORD_NETNS) >>> 2]!,

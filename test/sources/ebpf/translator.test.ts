@@ -56,6 +56,16 @@ test("where every byte is copied at one end only, what found no room is missing 
 	]);
 });
 
+test("cookies that the kernel counts down from 2^64 are told apart", (t) => {
+	const script = new Script();
+	t.deepEqual(script.payload({ cookie: -1, receive: true, data: "ask" }), [OPEN, "bytes 1 0 0 ask"]);
+	t.deepEqual(script.payload({ cookie: -2, receive: true, data: "ask" }), [OPEN.replace("1", "2"), "bytes 2 0 0 ask"]);
+	t.deepEqual(script.close({ cookie: -2, finals: [0, 3] }), ["end 2 0 3 fin", "end 2 1 0 fin", "close 2"]);
+	t.deepEqual(script.payload({ cookie: -1, data: "answer" }), ["bytes 1 1 0 answer"]);
+	t.deepEqual(script.close({ cookie: -1, finals: [6, 3] }), ["end 1 0 3 fin", "end 1 1 6 fin", "close 1"]);
+	t.is(script.translator.openSockets, 0);
+});
+
 test("a socket whose close was lost ends, and what came last in it may be missing", (t) => {
 	const script = new Script();
 	script.payload({ data: "abc" });
