@@ -33,9 +33,9 @@ export class KeptCloses {
 	take(nowMs: number, must: boolean): void {
 		if (nowMs < this.#lookAtMs && !must) return;
 		this.#lookAtMs = nowMs + LOOK_MS;
-		let any = false;
-		while (this.#takeSome()) any = true;
-		if (!any) return;
+		const before = this.#waiting.length;
+		while (this.#takeSome());
+		if (this.#waiting.length === before) return;
 		this.#waiting = this.#waiting.slice(this.#next).sort((a, b) => a.position - b.position);
 		this.#next = 0;
 	}
