@@ -52,7 +52,7 @@ struct socket_state {
 	__u8 tls_is_seen;       /* TLS records passed */
 	__u8 wire_cause;        /* why packets bring the bytes */
 	__u8 layered;           /* bit for each direction: an upper-layer protocol is between the calls and TCP */
-	__u8 reserved;
+	__u8 is_gone;           /* its end was told, or there was nothing to tell */
 };
 
 struct {

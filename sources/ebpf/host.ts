@@ -24,7 +24,7 @@ const BYTES_PER_KEPT_CLOSE = 16;
 const VANTAGES = ["auto", "server", "client", "both"] as const;
 const WIRES = ["auto", "always", "never"] as const;
 /** Attached before those that see sends and receives: nothing is sent or received before its end can be seen. */
-export const LIFECYCLE_PROGRAMS = ["on_destroy", "on_state"] as const;
+export const LIFECYCLE_PROGRAMS = ["on_destroy", "on_destroy_again", "on_state"] as const;
 /** Attached once, where TLS libraries are watched. */
 export const TLS_PROGRAMS = ["on_exec"] as const;
 /** Attached to every TLS library: where its functions begin, and where they return. */
