@@ -13,6 +13,7 @@ enum record_kind {
 	RECORD_OPEN = 4,     /* an end that is not copied, for its identity; of a Unix socket struct unix_open, before its bytes */
 	RECORD_CLOSE = 5,    /* struct close_record, in the control ring as a rule */
 	RECORD_END = 6,      /* of a Unix socket: nothing more comes in this direction after `offset` */
+	RECORD_DATAGRAM = 7, /* of UDP: one datagram, without positions; whose it is says an OPEN where `pid` is 0 */
 };
 
 enum record_direction {
@@ -97,7 +98,7 @@ struct record {
 	__u8 cause;
 	__u8 flags;
 	__u8 library;
-	__u8 reserved0;
+	__u8 is_udp;
 	__u32 lost_other;    /* bytes of the other direction that found no room since its last record */
 	__u8 local[16];      /* IPv4: the first four bytes */
 	__u8 remote[16];
@@ -140,6 +141,8 @@ struct rule {
 	__u32 is_unix;             /* it is about Unix sockets, and about nothing else */
 	__u32 path_count;          /* 0: whatever has a path */
 	__u64 paths[MAX_RULE_PATHS];
+	__u32 is_udp;              /* it is about UDP, and about nothing else */
+	__u32 reserved;
 };
 
 /* of `unix_rules`: what is used meanwhile counts as joined late */
@@ -151,6 +154,8 @@ struct targets {
 	__u32 rule_count;
 	__u32 ports_only;          /* no rule asks for a process: both ends of a connection get the same answer */
 	__u32 unix_rules;          /* rules that are about Unix sockets */
+	__u32 udp_rules;
+	__u32 reserved;
 	struct rule rules[MAX_RULES];
 };
 
@@ -226,6 +231,8 @@ struct counters {
 	__u64 memory_refused;      /* times that there was no memory to remember a socket, a session or a close */
 	__u64 memory_refused_bytes;   /* sent or received by wanted sockets that could not be remembered */
 	__u64 states_missed;       /* changes of sockets that were noticed at their end only */
+	__u64 datagrams;
+	__u64 datagram_bytes;
 };
 
 #endif

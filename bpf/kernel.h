@@ -14,6 +14,7 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
 
 /* bit of skc_flags: a FIN came */
 #define SOCK_DONE 1

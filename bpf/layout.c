@@ -28,6 +28,7 @@ void layout(void)
 	FIELD(record, cause);
 	FIELD(record, flags);
 	FIELD(record, library);
+	FIELD(record, is_udp);
 	FIELD(record, local);
 	FIELD(record, remote);
 	VALUE(close_record_SIZE, sizeof(struct close_record));
@@ -48,11 +49,13 @@ void layout(void)
 	FIELD(rule, is_unix);
 	FIELD(rule, path_count);
 	FIELD(rule, paths);
+	FIELD(rule, is_udp);
 	VALUE(targets_SIZE, sizeof(struct targets));
 	FIELD(targets, generation);
 	FIELD(targets, rule_count);
 	FIELD(targets, ports_only);
 	FIELD(targets, unix_rules);
+	FIELD(targets, udp_rules);
 	FIELD(targets, rules);
 	VALUE(settings_SIZE, sizeof(struct settings));
 	FIELD(settings, pid_ns_dev);
@@ -86,6 +89,8 @@ void layout(void)
 	VALUE(RECORD_OPEN, RECORD_OPEN);
 	VALUE(RECORD_CLOSE, RECORD_CLOSE);
 	VALUE(RECORD_END, RECORD_END);
+	VALUE(RECORD_DATAGRAM, RECORD_DATAGRAM);
+	VALUE(DIRECTION_RECV, DIRECTION_RECV);
 	VALUE(CAUSE_NONE, CAUSE_NONE);
 	VALUE(CAUSE_SENDFILE, CAUSE_SENDFILE);
 	VALUE(CAUSE_SPLICE, CAUSE_SPLICE);

@@ -7,6 +7,7 @@
 #include "economy.h"
 #include "socket.h"
 #include "emit.h"
+#include "datagram.h"
 #include "buffers.h"
 #include "layers.h"
 #include "tls-sessions.h"

@@ -130,7 +130,7 @@ static __always_inline int is_about(const struct rule *rule, const struct record
 	__u64 found = 0, hash;
 
 	if (r->family != AF_UNIX)
-		return !rule->is_unix;
+		return !rule->is_unix && same(rule->is_udp, r->is_udp);
 	__builtin_memcpy(&hash, r->local, sizeof(hash));
 	for (__u32 i = 0; i < MAX_RULE_PATHS; i++)
 		found |= same(rule->paths[i], hash) & same(rule->paths[i] >> 32, hash >> 32);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* What every successful send and receive of a TCP socket runs, in the caller's context, after the copy. */
+/* What every successful send and receive of a socket runs, in the caller's context, after the copy. */
 #ifndef POLYTAP_TRANSFER_H
 #define POLYTAP_TRANSFER_H
 
 #include "buffers.h"
+#include "datagram.h"
 #include "layers.h"
 #include "tls.h"
 #include "unix.h"
@@ -140,7 +141,11 @@ static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u3
 	/* an urgent byte is sent in its place in the stream, and is not received in it */
 	if (direction == DIRECTION_RECV && (flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)))
 		return 0;
-	if ((family != AF_INET && family != AF_INET6) || sk->sk_protocol != IPPROTO_TCP)
+	if (family != AF_INET && family != AF_INET6)
+		return 0;
+	if (sk->sk_protocol == IPPROTO_UDP)
+		on_datagram_call(sk);
+	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	/* bytes in a SYN: there are no positions yet */
 	if (sk->__sk_common.skc_state == STATE_SYN_SENT)

@@ -3,6 +3,7 @@
 #ifndef POLYTAP_WIRE_H
 #define POLYTAP_WIRE_H
 
+#include "datagram.h"
 #include "emit.h"
 #include "socket.h"
 
@@ -106,7 +107,11 @@ static __always_inline void on_packet(struct __sk_buff *skb, __u32 direction)
 	if (!sk)
 		return;
 	sk = bpf_sk_fullsock(sk);
-	if (!sk || sk->protocol != IPPROTO_TCP)
+	if (!sk)
+		return;
+	if (sk->protocol == IPPROTO_UDP)
+		on_datagram(skb, sk, direction);
+	if (sk->protocol != IPPROTO_TCP)
 		return;
 	state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 	if (!state || !(state->wire & BIT_OF(direction)) || state->verdict != VERDICT_COPY || state->advice == ADVICE_IGNORE)

@@ -75,7 +75,7 @@ export class EbpfHost implements SourceHost {
 		this.#writeTargets(this.#options.targets, true);
 		this.#pins.write(this.#options.targets);
 		const progress = new SharedArrayBuffer(PROGRESS_BYTES);
-		if (this.#options.wire === "always") this.#attachWire();
+		if (this.#options.wire === "always" || hasUdp(this.#options)) this.#attachWire();
 		if (this.#options.tls === "auto") this.#watchTls();
 		for (const name of this.programs) this.#attach(name);
 		if (this.#options.targets.some(({ unix }) => unix !== undefined)) this.setTargets(this.#options);
@@ -109,6 +109,7 @@ export class EbpfHost implements SourceHost {
 				);
 		}
 		this.#hasUnixRules = hasUnixRules;
+		if (hasUdp({ targets })) this.#attachWire();
 		this.#writeTargets(targets, false);
 		this.#pins.write(targets);
 	}
@@ -258,10 +259,13 @@ export class EbpfHost implements SourceHost {
 	 * cgroup v2 hierarchy what has no user buffer stays a named gap.
 	 */
 	#attachWire(): void {
-		if (this.#object === null) return;
+		if (this.#object === null || this.#watchesPackets) return;
 		const root = cgroup2Mount();
 		if (root === null) {
-			this.#context.diagnostics.warn("BPF_UNSUPPORTED", "no cgroup2 mount: sendfile and splice will be gaps");
+			this.#context.diagnostics.warn(
+				"BPF_UNSUPPORTED",
+				"no cgroup2 mount: sendfile and splice will be gaps, and UDP is not seen",
+			);
 			return;
 		}
 		const fd = openSync(root, "r");
@@ -273,7 +277,7 @@ export class EbpfHost implements SourceHost {
 				isWhole = false;
 				this.#context.diagnostics.warn(
 					"BPF_UNSUPPORTED",
-					`${name}: packets are out of reach: sendfile and splice will be gaps`,
+					`${name}: packets are out of reach: sendfile and splice will be gaps, and UDP is not seen`,
 				);
 				continue;
 			}
@@ -328,6 +332,10 @@ export function cgroup2Mount(): string | null {
 		.split("\n")
 		.find((each) => each.split(" ")[2] === "cgroup2");
 	return line?.split(" ")[1] ?? null;
+}
+
+function hasUdp({ targets }: Pick<EbpfOptions, "targets">): boolean {
+	return targets.some(({ udp, exclude }) => udp !== undefined && !exclude);
 }
 
 /** The kernel's own form of a device number: 12 bits major, 20 bits minor. */

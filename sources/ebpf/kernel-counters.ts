@@ -26,6 +26,8 @@ const NAMES = [
 	"memory_refused",
 	"memory_refused_bytes",
 	"states_missed",
+	"datagrams",
+	"datagram_bytes",
 ] as const;
 
 /** What the BPF programs have counted so far, all processors together. Empty where the map cannot be read. */

@@ -34,6 +34,11 @@ const targetRule = z
 			.describe(
 				"Unix stream sockets, by the path that their server listens on, as it names it; `@name` is an abstract one, `*` whichever has a name. A rule with `unix` is about nothing else; `pids` and `name` may stand beside it.",
 			),
+		udp: ports
+			.optional()
+			.describe(
+				"UDP, by the server's port, whichever end is on this node. A rule with `udp` is about nothing else, and no process stands beside it: packets come before anybody knows whose they are.",
+			),
 		protocol: protocol
 			.optional()
 			.describe(
@@ -42,12 +47,15 @@ const targetRule = z
 		exclude: z.boolean().default(false).describe("What this rule matches is never captured, whatever other rules say."),
 	})
 	.refine(
-		({ ports, pids, name, unix }) =>
-			ports !== undefined || pids !== undefined || name !== undefined || unix !== undefined,
-		{ message: "a rule needs at least one of ports, pids, name, unix" },
+		({ ports, pids, name, unix, udp }) =>
+			ports !== undefined || pids !== undefined || name !== undefined || unix !== undefined || udp !== undefined,
+		{ message: "a rule needs at least one of ports, pids, name, unix, udp" },
 	)
 	.refine(({ ports, unix }) => ports === undefined || unix === undefined, {
 		message: "Unix sockets have no ports: make two rules of it",
+	})
+	.refine(({ ports, pids, name, unix, udp }) => udp === undefined || (ports ?? pids ?? name ?? unix) === undefined, {
+		message: "`udp` stands alone in a rule, with `exclude` at the most",
 	})
 	.refine((rule) => rule.protocol === undefined || (rule.ports !== undefined && !rule.exclude), {
 		message: "`protocol` needs `ports` beside it, and no `exclude`",

@@ -144,6 +144,12 @@ export class EbpfSource implements CaptureSource {
 				yield batch;
 				if (this.#isClosed) return yield* this.#farewell();
 			}
+			const flows: CaptureEvent[] = [];
+			this.#translator.udp.tick(Date.now() * 1000, isLast && data.position >= data.limit, flows);
+			if (flows.length > 0) {
+				yield flows;
+				if (this.#isClosed) return yield* this.#farewell();
+			}
 			this.#gone = this.#translator.unix.gone(performance.now());
 			if (isLast && data.position >= data.limit) {
 				yield* this.#unnamedLoss();
@@ -215,6 +221,7 @@ export class EbpfSource implements CaptureSource {
 			bytes: this.#translator.bytesCaptured,
 			bytes_seen: this.#translator.bytesSeen,
 			wire_records_duplicate: this.#translator.recordsDuplicate,
+			udp_flows_open: this.#translator.udp.openFlows,
 			unix_sockets_open: this.#translator.unix.count,
 			sockets_open: this.#translator.openSockets,
 			tls_connections_open: this.#translator.openPlaintexts,

@@ -9,9 +9,10 @@ export function targetsBytes(rules: EbpfOptions["targets"], generation: number, 
 	out.setUint32(layout.TARGETS_RULE_COUNT, rules.length, true);
 	const unixRules = rules.filter(({ unix }) => unix !== undefined).length;
 	out.setUint32(layout.TARGETS_UNIX_RULES, unixRules > 0 && isWalking ? layout.UNIX_WALKING : unixRules, true);
+	out.setUint32(layout.TARGETS_UDP_RULES, rules.filter(({ udp }) => udp !== undefined).length, true);
 	const portsOnly = rules.every(({ pids, name }) => pids === undefined && name === undefined);
 	out.setUint32(layout.TARGETS_PORTS_ONLY, portsOnly ? 1 : 0, true);
-	rules.forEach(({ ports = [], pids = [], name, exclude, unix }, index) => {
+	rules.forEach(({ udp, ports = udp ?? [], pids = [], name, exclude, unix }, index) => {
 		const at = layout.TARGETS_RULES + index * layout.RULE_BYTES;
 		out.setUint32(at + layout.RULE_PORT_COUNT, ports.length, true);
 		out.setUint32(at + layout.RULE_PID_COUNT, pids.length, true);
@@ -19,6 +20,7 @@ export function targetsBytes(rules: EbpfOptions["targets"], generation: number, 
 		out.setUint32(at + layout.RULE_EXCLUDE, exclude ? 1 : 0, true);
 		for (const [i, port] of ports.entries()) out.setUint16(at + layout.RULE_PORTS + 2 * i, port, true);
 		for (const [i, pid] of pids.entries()) out.setUint32(at + layout.RULE_PIDS + 4 * i, pid, true);
+		out.setUint32(at + layout.RULE_IS_UDP, udp === undefined ? 0 : 1, true);
 		if (name !== undefined) bytes.set(Buffer.from(name), at + layout.RULE_COMM);
 		if (unix === undefined) return;
 		out.setUint32(at + layout.RULE_IS_UNIX, 1, true);

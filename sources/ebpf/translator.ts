@@ -1,6 +1,7 @@
 import type { BytesEvent, CaptureEvent, Direction, KernelClock, OpenEvent, Processes } from "../../core/index.js";
 import { addressText } from "./addresses.js";
 import { cookieAt } from "./cookie.js";
+import { Datagrams } from "./datagrams.js";
 import type { Pins } from "./pins.js";
 import * as layout from "./record-layout.js";
 import type { RecordMemory } from "./ring.js";
@@ -26,6 +27,7 @@ export class Translator {
 	/** What lies above TLS, by the cookie of the socket below. */
 	readonly #plaintexts = new Map<number, Socket>();
 	readonly unix = new UnixSockets();
+	readonly udp: Datagrams;
 	#last: Socket | null = null;
 	readonly #free: number[] = [];
 	#nextConn = 1;
@@ -63,6 +65,7 @@ export class Translator {
 		this.#copiesOnce = copiesOnce;
 		this.#isSuccessor = isSuccessor;
 		this.#processes = processes;
+		this.udp = new Datagrams({ take: () => this.#takeConn(), give: (conn) => this.#free.push(conn) }, processes);
 		this.#clock = clock;
 	}
 
@@ -103,6 +106,10 @@ export class Translator {
 		const kind = bytes[at + layout.RECORD_KIND]!;
 		if (kind === layout.RECORD_CLOSE) {
 			this.close(ring, at, batch);
+			return;
+		}
+		if (bytes[at + layout.RECORD_IS_UDP] !== 0) {
+			this.udp.record(ring, at, this.#timeOf(words, w), batch);
 			return;
 		}
 		if (this.#ignored.size > 0 && this.#isIgnored(ring, at)) return;
@@ -367,7 +374,7 @@ export class Translator {
 		const isLate = isPlain && (bytes[at + layout.RECORD_FLAGS]! & layout.FLAG_LATE) !== 0;
 		const socket: Socket = {
 			cookie,
-			conn: this.#free.pop() ?? this.#nextConn++,
+			conn: this.#takeConn(),
 			isServer,
 			isLocal,
 			isPlain,
@@ -422,6 +429,10 @@ export class Translator {
 		if (process === null) return;
 		const [server, client] = isServer ? [process, null] : [null, process];
 		batch.push({ kind: "identify", conn, client, server, tls: null });
+	}
+
+	#takeConn(): number {
+		return this.#free.pop() ?? this.#nextConn++;
 	}
 
 	#isIgnored({ words, bytes }: RecordMemory, at: number): boolean {

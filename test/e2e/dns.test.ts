@@ -1,4 +1,4 @@
-/** DNS of a real server and `dig`: over TCP captured live, over UDP from a packet capture of tcpdump. */
+/** DNS of a real server and `dig`: over TCP and UDP captured live, over UDP from a packet capture of tcpdump as well. */
 import { createWriteStream } from "node:fs";
 import { join } from "node:path";
 import anyTest, { type TestFn } from "ava";
@@ -72,6 +72,22 @@ live("over TCP, live: every question with its answer", (t) =>
 		const all = (await stop()).filter(({ protocol }) => protocol === "dns");
 		t.deepEqual(all.map(shown).sort(), expected);
 		t.true(all.every(({ connection }) => connection.server.process?.name === "dnsmasq"));
+	}),
+);
+
+live("over UDP, live: every question with its answer, once, and whose it is", (t) =>
+	withScope(async (scope) => {
+		const port = await startServer(scope);
+		const stop = await captureLive(scope, [], {}, { targets: [{ udp: [port] }] });
+		await ask(port);
+		const all = (await stop()).filter(({ protocol }) => protocol === "dns");
+		t.deepEqual(all.map(shown).sort(), expected);
+		for (const { connection, observedBy } of all) {
+			t.is(connection.transport, "udp");
+			t.is(connection.server.port, port);
+			t.is(connection.server.process?.name, "dnsmasq");
+			t.true(observedBy.some(({ vantage }) => vantage === "server"));
+		}
 	}),
 );
 

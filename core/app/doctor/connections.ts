@@ -131,7 +131,7 @@ function complete(input: DiagnosisInput, ends: Ends, sight: ConnectionSight | nu
 
 function undecidedOf({ state, transport }: Ends, sight: ConnectionSight | null, seen: number): string | null {
 	if (state === "listening") return "it listens: its connections stand by themselves";
-	if (transport === "udp") return "datagrams are not captured";
+	if (transport === "udp") return "datagrams are not watched here; a rule with `udp` captures them";
 	if (transport === "unix") return "Unix sockets are listed and not watched here";
 	if (sight === null || seen === 0) return "nothing passed while it was watched";
 	if (sight.reason === "undetected" || sight.reason === "unknown-protocol") return "no parser knows what is spoken";
@@ -153,12 +153,14 @@ function tlsOf({ tls }: DiagnosisInput, { pid }: Ends, sight: ConnectionSight | 
 /** What the rules of `targets` say, as the kernel side asks them. */
 function isTarget({ targets }: EbpfOptions, ends: Ends, names: ReadonlyMap<number, string>): boolean {
 	const { pid, transport, role, local, remote } = ends;
-	if (transport !== "tcp") return false;
+	if (transport === "unix") return false;
 	const ports = [role !== "client" ? local.port : null, role !== "server" ? (remote?.port ?? null) : null];
 	let isWanted = false;
 	for (const rule of targets) {
+		if (rule.unix !== undefined || (rule.udp !== undefined) !== (transport === "udp")) continue;
+		const wanted = rule.udp ?? rule.ports;
 		const holds =
-			(rule.ports === undefined || ports.some((port) => port !== null && rule.ports?.includes(port))) &&
+			(wanted === undefined || ports.some((port) => port !== null && wanted.includes(port))) &&
 			(rule.pids === undefined || (pid !== null && rule.pids.includes(pid))) &&
 			(rule.name === undefined || (pid !== null && names.get(pid) === rule.name));
 		if (!holds) continue;
@@ -187,6 +189,7 @@ function changesFor(
 	const changes: string[] = [];
 	if (transport === "unix" && local.address !== "")
 		changes.push(`targets: [{ unix: [${JSON.stringify(local.address)}] }]`);
+	if (transport === "udp" && port !== undefined && port > 0) changes.push(`targets: [{ udp: [${port}] }]`);
 	if (transport !== "tcp") return changes;
 	if (isTargeted === false && rule !== null)
 		changes.push(`add { ${rule} } to the eBPF source's \`targets\`, and look for a rule with \`exclude\``);

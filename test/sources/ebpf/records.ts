@@ -19,6 +19,10 @@ export interface RecordFields {
 	readonly cause?: number;
 	readonly flags?: number;
 	readonly role?: number;
+	/** Of UDP; 0: nobody knows whose it is. */
+	readonly pid?: number;
+	readonly isUdp?: boolean;
+	readonly remotePort?: number;
 	/** Of a close: final positions and losses, sent and received. */
 	readonly finals?: readonly [send: number, receive: number, lostSend?: number, lostReceive?: number];
 }
@@ -42,8 +46,10 @@ export function record(fields: RecordFields): RecordMemory {
 	out.setUint32(layout.RECORD_BASE_SEND, 111, true);
 	out.setUint32(layout.RECORD_BASE_RECV, 222, true);
 	out.setUint16(layout.RECORD_LOCAL_PORT, 80, true);
-	out.setUint16(layout.RECORD_REMOTE_PORT, 4000, true);
+	out.setUint16(layout.RECORD_REMOTE_PORT, fields.remotePort ?? 4000, true);
 	out.setUint32(layout.RECORD_NETNS, 77, true);
+	out.setUint32(layout.RECORD_PID, fields.pid ?? 0, true);
+	bytes[layout.RECORD_IS_UDP] = fields.isUdp === true ? 1 : 0;
 	bytes[layout.RECORD_FAMILY] = AF_INET;
 	bytes[layout.RECORD_KIND] = fields.kind ?? layout.RECORD_DATA;
 	bytes[layout.RECORD_ROLE] = fields.role ?? layout.ROLE_SERVER;
@@ -67,9 +73,10 @@ export function record(fields: RecordFields): RecordMemory {
 /** A translator, and what it says of each record as short text. */
 export class Script {
 	readonly translator: Translator;
+	readonly #clock = new KernelClock();
 
 	constructor(isSuccessor = false, copiesOnce = false) {
-		this.translator = new Translator(new Processes(), new KernelClock(), isSuccessor, copiesOnce);
+		this.translator = new Translator(new Processes(), this.#clock, isSuccessor, copiesOnce);
 	}
 
 	payload(fields: RecordFields): string[] {
@@ -78,6 +85,12 @@ export class Script {
 
 	close(fields: RecordFields): string[] {
 		return this.#told((batch) => this.translator.close(record({ kind: layout.RECORD_CLOSE, ...fields }), 0, batch));
+	}
+
+	/** Seconds after the records. */
+	udpTick(secs: number, isLast = false): string[] {
+		const nowUs = 5_000_000 + secs * 1_000_000 + this.#clock.offsetUs;
+		return this.#told((batch) => this.translator.udp.tick(nowUs, isLast, batch));
 	}
 
 	closeLost(cookies: readonly number[]): string[] {
@@ -103,6 +116,8 @@ function textOf(event: CaptureEvent): string {
 			return `open ${event.conn} ${event.role}${event.roleKnown ? "" : "?"} ${event.client.address}:${event.client.port} ${event.server.address}:${event.server.port} ${event.bases}${event.late === true ? " late" : ""}${aboveText(event)}`;
 		case "bytes":
 			return `bytes ${event.conn} ${event.dir} ${event.offset} ${Buffer.from(event.data).toString("latin1")}`;
+		case "datagram":
+			return `datagram ${event.conn} ${event.dir} ${Buffer.from(event.data).toString("latin1")}`;
 		case "gap":
 			return `gap ${event.conn} ${event.dir} ${event.offset}+${event.length} ${event.cause}${event.isFinal === true ? " final" : ""}`;
 		case "end":

@@ -51,6 +51,23 @@ test("rules about Unix sockets", (t) => {
 	);
 });
 
+test("rules about UDP", (t) => {
+	const { targets } = ebpfOptions.parse({
+		targets: [{ udp: [53, 5353] }, { ports: [53] }, { udp: [5353], exclude: true }],
+	});
+	const out = new DataView(targetsBytes(targets, 1).buffer);
+	const at = (index: number): number => layout.TARGETS_RULES + index * layout.RULE_BYTES;
+	t.is(out.getUint32(layout.TARGETS_UDP_RULES, true), 2);
+	t.deepEqual(
+		[0, 1, 2].map((index) => out.getUint32(at(index) + layout.RULE_IS_UDP, true)),
+		[1, 0, 1],
+	);
+	t.is(out.getUint32(at(0) + layout.RULE_PORT_COUNT, true), 2);
+	t.is(out.getUint16(at(0) + layout.RULE_PORTS + 2, true), 5353);
+	for (const beside of [{ ports: [53] }, { pids: [1] }, { name: "a" }, { unix: ["*"] }, { protocol: "dns" }])
+		t.false(ebpfOptions.safeParse({ targets: [{ udp: [53], ...beside }] }).success);
+});
+
 test("a path's hash is FNV-1a, an abstract name begins with a zero byte", (t) => {
 	t.is(pathHash("a"), 0xaf63dc4c8601ec8cn);
 	t.not(pathHash("@a"), pathHash("a"));

@@ -64,6 +64,15 @@ test("a connection that is captured", (t) => {
 	t.deepEqual(found.changes, []);
 });
 
+test("rules about datagrams say nothing of connections, and others nothing of datagrams", (t) => {
+	const udp: ProcessSocket = { ...listener, transport: "udp", state: "unconnected" };
+	t.false(only({ configured: options([{ udp: [8080] }, { unix: ["*"] }]) }).isTargeted);
+	t.false(only({ sockets: [udp], configured: options([{ ports: [8080] }]) }).isTargeted);
+	const found = only({ sockets: [udp], configured: options([{ udp: [8080] }]) });
+	t.true(found.isTargeted);
+	t.true(only({ sockets: [udp] }).changes.includes("targets: [{ udp: [8080] }]"));
+});
+
 test("one on which nothing passed", (t) => {
 	const found = only({ sockets: [listener, socket].slice(1) });
 	t.is(found.bytes.seen, 0);
