@@ -50,7 +50,8 @@ export class Relay {
 			const bound = server.address();
 			if (bound !== null && typeof bound === "object") listening.push(textOf(endpointOf(bound.address, bound.port)));
 		}
-		setInterval(() => this.#turn(), TURN_MS);
+		// what came while this thread had no processor is seen before the clock is looked at
+		setInterval(() => setImmediate(() => this.#turn()), TURN_MS);
 		return listening;
 	}
 

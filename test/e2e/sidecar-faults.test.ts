@@ -177,11 +177,16 @@ needing("prlimit")("10,000 idle connections, then one byte through each", (t) =>
 		const count = Math.min(10_000, most);
 		if (isRaised) t.is(count, 10_000);
 		t.log(`${count} connections`);
-		const upstream = await listen(scope, (socket) => socket.pipe(socket));
-		const sidecar = await startSidecar(scope, { source: { upstream: `127.0.0.1:${upstream}` } });
+		let accepted = 0;
+		const upstream = await listen(scope, (socket) => {
+			accepted++;
+			socket.pipe(socket);
+		});
+		const source = { upstream: `127.0.0.1:${upstream}`, connect_timeout_ms: 60_000 };
+		const sidecar = await startSidecar(scope, { source });
 		const before = residentMb(t, sidecar);
 		const failures: Error[] = [];
-		const clients = await connectMany(scope, sidecar.port, count, failures);
+		const clients = await connectMany(scope, sidecar.port, count, failures, () => accepted);
 		const answers = clients.map(
 			(client, n) =>
 				new Promise<number | null>((resolve) => {
@@ -206,7 +211,14 @@ needing("prlimit")("10,000 idle connections, then one byte through each", (t) =>
 	}),
 );
 
-async function connectMany(scope: Scope, port: number, count: number, failures: Error[]): Promise<Socket[]> {
+/** A hundred at a time, each through to the upstream: `accepted` counts them there. */
+async function connectMany(
+	scope: Scope,
+	port: number,
+	count: number,
+	failures: Error[],
+	accepted: () => number,
+): Promise<Socket[]> {
 	const clients: Socket[] = [];
 	scope.defer(() => {
 		for (const client of clients) client.destroy();
@@ -218,6 +230,7 @@ async function connectMany(scope: Scope, port: number, count: number, failures: 
 		for (const client of some) client.on("error", (error) => failures.push(error));
 		clients.push(...some);
 		await Promise.all(some.map((client) => once(client, "connect")));
+		await until(() => accepted() >= clients.length, `${clients.length} connections at the upstream`);
 	}
 	return clients;
 }

@@ -9,6 +9,9 @@ import { CLI } from "./polytap.js";
 import { Program, runProgram } from "./program.js";
 import type { Scope } from "./scope.js";
 
+/** What a burst of connections finds while this process has something else to do: beyond it the kernel lets them wait for seconds. */
+const BACKLOG = 4096;
+
 export const sha256 = (data: Uint8Array | string): string => createHash("sha256").update(data).digest("hex");
 
 export interface Sidecar {
@@ -72,7 +75,7 @@ export async function listen(scope: Scope, onConnection: (socket: Socket) => voi
 		socket.on("error", () => undefined);
 		onConnection(socket);
 	});
-	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+	await new Promise<void>((resolve) => server.listen({ port: 0, host: "127.0.0.1", backlog: BACKLOG }, resolve));
 	scope.defer(() => {
 		for (const socket of open) socket.destroy();
 		server.close();
