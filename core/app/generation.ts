@@ -24,7 +24,7 @@ export interface GenerationEvents {
 }
 
 /** Loading modules may take this long on a busy machine. */
-const START_MS = 20_000;
+const START_MS = 60_000;
 const CHECKS_PER_TIMEOUT = 8;
 /** Enough for the cap on connections; small semi-spaces keep the resident memory low. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 1_024, maxYoungGenerationSizeMb: 12 };

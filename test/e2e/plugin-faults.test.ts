@@ -53,7 +53,7 @@ async function runWith(kind: Fault["kind"] | null, what: string) {
 		const text = stringify({
 			version: 1,
 			plugins: [MODULE],
-			capture: { worker_timeout_ms: 1_000 },
+			capture: { worker_timeout_ms: 2_500 },
 			sources: {
 				...(kind === "source" ? { bad: { type: "faulty-source", fault: what } } : {}),
 				good: { type: "good-source", fault: "none" },
@@ -68,7 +68,7 @@ async function runWith(kind: Fault["kind"] | null, what: string) {
 			env: { FAULT: kind === "parser" ? what : "none" },
 		});
 		scope.defer(() => program.stop("SIGKILL"));
-		const late = setTimeout(() => void program.stop("SIGKILL"), 60_000);
+		const late = setTimeout(() => void program.stop("SIGKILL"), 120_000);
 		const { code } = await program.exited;
 		clearTimeout(late);
 		return {
@@ -82,7 +82,7 @@ async function runWith(kind: Fault["kind"] | null, what: string) {
 
 for (const kind of ["source", "sink", "parser"] as const) {
 	test.serial(`a bad ${kind} at each phase`, async (t) => {
-		t.timeout(300_000);
+		t.timeout(600_000);
 		const todo = FAULTS.filter((one) => one.kind === kind);
 		const one = async ({ fault: what, code, exit }: Fault) => {
 			const { code: got, out, totals, stderr } = await runWith(kind, what);

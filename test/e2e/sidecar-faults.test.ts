@@ -252,7 +252,7 @@ for (const fault of ["throws", "hangs"] as const)
 			const sidecar = await startSidecar(scope, {
 				source: { upstream: `127.0.0.1:${upstream}`, tee_bytes: 1 << 18 },
 				plugins: [plugin],
-				capture: fault === "hangs" ? { worker_timeout_ms: 1_000 } : {},
+				capture: fault === "hangs" ? { worker_timeout_ms: 2_000 } : {},
 			});
 			for (let round = 0; round < 3; round++) {
 				const body = Buffer.concat([Buffer.from("!"), randomBytes(2_000_000)]);

@@ -82,6 +82,9 @@ async function told(supervisor: Supervisor, written: number): Promise<void> {
 	while ((supervisor.totals().sinks.out?.counters.written ?? 0) < written) await delay(20);
 }
 
+/** A worker that waits for a processor for so long would be taken for one that hangs. */
+const PATIENCE_MS = 2_000;
+
 const codes = (notices: readonly Notice[]) => notices.map((notice) => notice.code);
 
 test("from source to sink, and the totals say so", async (t) => {
@@ -110,7 +113,7 @@ test("a stop writes what was captured, quickly", async (t) => {
 test("a parser that never comes back costs one restart, by name, and the source goes on", async (t) => {
 	const { totals, failures, warnings, lines } = await supervise(
 		{ count: 400, say: { 200: "loop" } },
-		{ workerTimeoutMs: 400 },
+		{ workerTimeoutMs: PATIENCE_MS },
 	);
 	t.deepEqual(failures, []);
 	t.deepEqual(codes(warnings), ["WORKER_HUNG"]);
@@ -125,7 +128,7 @@ test("a parser that never comes back costs one restart, by name, and the source 
 test("the counts of a worker that hung survive it", async (t) => {
 	// counts are told four times a second: the parser hangs when those of all before it were
 	const say = { 300: "loop" };
-	const { totals, lines } = await supervise({ count: 600, say }, { workerTimeoutMs: 1_500, holdUntilTold: 300 });
+	const { totals, lines } = await supervise({ count: 600, say }, { workerTimeoutMs: PATIENCE_MS, holdUntilTold: 300 });
 	t.deepEqual(totals.worker.hung, { lines: 1 });
 	t.is(totals.sinks.out?.counters.written, 599);
 	t.is(lines.length, 599);
@@ -133,7 +136,7 @@ test("the counts of a worker that hung survive it", async (t) => {
 
 test("a parser that hangs three times is switched off, and its connections are opaque", async (t) => {
 	const say = { 10: "loop", 20: "loop", 30: "loop", 40: "loop" };
-	const { totals, failures, warnings } = await supervise({ count: 60, say }, { workerTimeoutMs: 300 });
+	const { totals, failures, warnings } = await supervise({ count: 60, say }, { workerTimeoutMs: PATIENCE_MS });
 	t.deepEqual(failures, []);
 	t.deepEqual(codes(warnings), ["WORKER_HUNG", "WORKER_HUNG", "WORKER_HUNG", "PARSER_DISABLED"]);
 	t.deepEqual(totals.worker.hung, { lines: 3 });
@@ -197,7 +200,7 @@ test("where one of two sinks cannot, the other one goes on", async (t) => {
 
 test("a stop while a worker hangs does not wait for ever", async (t) => {
 	const started = performance.now();
-	const run = supervise({ count: 50, say: { 0: "loop" }, wait: true }, { workerTimeoutMs: 600, stopAfter: 0 });
+	const run = supervise({ count: 50, say: { 0: "loop" }, wait: true }, { workerTimeoutMs: PATIENCE_MS, stopAfter: 0 });
 	const { totals } = await Promise.race([
 		run,
 		delay(90_000, undefined, { ref: false }).then(() => t.fail("too long")),

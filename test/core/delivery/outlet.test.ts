@@ -68,7 +68,7 @@ test("a part of a batch is written at the next tick", async (t) => {
 	await delay(5);
 	t.is(written, 0);
 	outlet.tick(performance.now());
-	for (let i = 0; i < 400 && written === 0; i++) await delay(5);
+	for (let i = 0; i < 4_000 && written === 0; i++) await delay(5);
 	t.is(written, 3);
 });
 
@@ -174,7 +174,7 @@ test("a part of a batch waits for more as long as it may", async (t) => {
 	await delay(20);
 	t.is(written, 0);
 	outlet.tick(6_000);
-	for (let i = 0; i < 400 && written === 0; i++) await delay(5);
+	for (let i = 0; i < 4_000 && written === 0; i++) await delay(5);
 	t.is(written, 3);
 });
 

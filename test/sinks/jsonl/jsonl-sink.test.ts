@@ -133,11 +133,14 @@ test("rotated files are compressed and the oldest removed", async (t) => {
 
 test("rotation by time", async (t) => {
 	const folder = newFolder();
+	const slow = sinkFor(join(folder, "x.jsonl"), { rotate_secs: 3_600 });
+	await slow.open(signal);
+	await slow.write(numbered(1), signal);
+	await slow.write(numbered(1, 1), signal);
+	await slow.close();
+	t.is(readdirSync(folder).length, 1);
 	const sink = sinkFor(join(folder, "x.jsonl"), { rotate_secs: 1 });
 	await sink.open(signal);
-	await sink.write(numbered(1), signal);
-	await sink.write(numbered(1, 1), signal);
-	t.is(readdirSync(folder).length, 1);
 	await delay(1100);
 	await sink.write(numbered(1, 2), signal);
 	await sink.close();
