@@ -31,6 +31,7 @@ export class RotatingFile implements Output {
 	private rotations = 0;
 	private headerBytes = 0;
 	private hasBegun = false;
+	private isClosed = false;
 	private readonly fileStart: FileStart;
 
 	constructor(config: FileOptions, diagnostics: Diagnostics, fileStart: FileStart = LINES) {
@@ -92,6 +93,7 @@ export class RotatingFile implements Output {
 	}
 
 	async close(): Promise<void> {
+		this.isClosed = true;
 		const { handle } = this;
 		this.handle = null;
 		if (handle !== null) {
@@ -132,8 +134,14 @@ export class RotatingFile implements Output {
 	}
 
 	private async openFile(): Promise<void> {
-		this.handle = await open(this.config.path, "a+", 0o600);
-		const facts = await this.handle.stat();
+		const handle = await open(this.config.path, "a+", 0o600);
+		if (this.isClosed) {
+			// whoever gave up on this sink does not come back to close it
+			await handle.close();
+			throw new Retryable("the sink was closed");
+		}
+		this.handle = handle;
+		const facts = await handle.stat();
 		this.regular = facts.isFile();
 		this.size = this.regular ? facts.size : 0;
 		this.bornMs = this.size > 0 ? facts.birthtimeMs : Date.now();

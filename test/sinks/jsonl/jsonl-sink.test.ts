@@ -1,5 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+	mkdtempSync,
+	readdirSync,
+	readFileSync,
+	readlinkSync,
+	renameSync,
+	rmSync,
+	statSync,
+	writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -228,6 +237,34 @@ test("a device takes everything, and is neither rotated nor cut", async (t) => {
 	await full.open(signal);
 	t.not((await t.throwsAsync(full.write(numbered(1), signal)))?.constructor, Permanent);
 	await full.close();
+});
+
+/** Of this process; a descriptor may go while they are looked at. */
+function isOpen(path: string): boolean {
+	return readdirSync("/proc/self/fd").some((number) => {
+		try {
+			return readlinkSync(`/proc/self/fd/${number}`) === path;
+		} catch {
+			return false;
+		}
+	});
+}
+
+test("a closed sink takes nothing and keeps no descriptor, also where it was closed while it was opened", async (t) => {
+	const path = join(newFolder(), "x.jsonl");
+	const sink = sinkFor(path);
+	await sink.open(signal);
+	await sink.write(numbered(1), signal);
+	t.true(isOpen(path));
+	await sink.close();
+	t.is((await t.throwsAsync(sink.write(numbered(1, 1), signal)))?.name, "Retryable");
+	t.false(isOpen(path));
+	t.deepEqual(operationsIn(readFileSync(path, "utf8")), operations(1));
+	const other = sinkFor(path);
+	const opening = other.open(signal);
+	await other.close();
+	await opening;
+	t.false(isOpen(path));
 });
 
 test("close is idempotent and legal before open", async (t) => {
