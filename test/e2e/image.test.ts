@@ -11,7 +11,7 @@ import type { Exchange } from "../../core/index.js";
 import { Containerd } from "./support/containerd.js";
 import { missing } from "./support/needs.js";
 import { REPOSITORY } from "./support/polytap.js";
-import { accepts, freePort } from "./support/port.js";
+import { freePort, isListening } from "./support/port.js";
 import { pause, runProgram } from "./support/program.js";
 import { withScope } from "./support/scope.js";
 
@@ -172,7 +172,7 @@ live("the image captures another pod's nginx with what the DaemonSet grants, eve
 			granted.reduce((mask, name) => mask | (1n << NUMBERS[name]!), 0n),
 		);
 		t.regex(status, /^NoNewPrivs:\s+1$/m);
-		for (let tries = 0; tries < 600 && !(await accepts(port)); tries++) await pause(100);
+		for (let tries = 0; tries < 600 && !isListening(process.pid, port); tries++) await pause(100);
 
 		for (let number = 0; number < REQUESTS; number++) {
 			const response = await fetch(`http://127.0.0.1:${port}/asked/${number}`);
