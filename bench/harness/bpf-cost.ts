@@ -17,11 +17,15 @@ export async function needBpftool(): Promise<void> {
 /** The kernel times every BPF program while `use` runs; that costs something itself. */
 export async function withBpfStats<T>(use: () => Promise<T>): Promise<T> {
 	const before = readFileSync(SWITCH, "latin1");
+	const restore = () => writeFileSync(SWITCH, before);
+	// a signal ends the process without coming here again
+	process.once("exit", restore);
 	writeFileSync(SWITCH, "1");
 	try {
 		return await use();
 	} finally {
-		writeFileSync(SWITCH, before);
+		restore();
+		process.off("exit", restore);
 	}
 }
 

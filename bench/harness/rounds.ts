@@ -9,8 +9,7 @@ export async function interleave<K extends { readonly name: string }, R>(
 ): Promise<Map<string, R[]>> {
 	const results = new Map<string, R[]>(kinds.map((kind) => [kind.name, []]));
 	for (let round = 0; round < rounds; round++) {
-		for (let i = 0; i < kinds.length; i++) {
-			const kind = kinds[(round + i) % kinds.length]!;
+		for (const kind of inTurn(kinds, round)) {
 			process.stderr.write(`round ${round + 1} of ${rounds}: ${kind.name} `);
 			const result = await measure(kind, round);
 			process.stderr.write("\n");
@@ -18,4 +17,9 @@ export async function interleave<K extends { readonly name: string }, R>(
 		}
 	}
 	return results;
+}
+
+/** All of them, beginning with another one each round. */
+export function inTurn<K>(kinds: readonly K[], round: number): readonly K[] {
+	return kinds.map((_, i) => kinds[(round + i) % kinds.length]!);
 }

@@ -1,7 +1,9 @@
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pause } from "../../test/e2e/support/program.js";
 import type { Scope } from "../../test/e2e/support/scope.js";
+
+const PREFIX = "polytap-bench-";
 
 /** What a group of processes used of the machine. */
 export interface GroupUse {
@@ -31,7 +33,8 @@ export class Cgroup {
 		const mount = /^\S+ (\S+) cgroup2 /m.exec(readFileSync("/proc/mounts", "latin1"))?.[1];
 		if (mount === undefined) throw new Error("cgroup2 is not mounted: mount -t cgroup2 none /sys/fs/cgroup/unified");
 		const own = /^0::(.*)$/m.exec(readFileSync("/proc/self/cgroup", "latin1"))?.[1] ?? "/";
-		const path = join(mount, `polytap-bench-${process.pid}-${name}`);
+		removeLeftovers(mount);
+		const path = join(mount, `${PREFIX}${process.pid}-${name}`);
 		mkdirSync(path);
 		scope.defer(() => removeSoon(path));
 		return new Cgroup(path, join(mount, own, "cgroup.procs"));
@@ -57,21 +60,51 @@ export class Cgroup {
 	}
 
 	use(): GroupUse {
-		const pids = this.pids();
-		let rssBytes = 0;
-		let pssBytes = 0;
-		let contextSwitches = 0;
-		for (const pid of pids) {
-			const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "latin1");
-			rssBytes += kib(rollup, "Rss") * 1024;
-			pssBytes += kib(rollup, "Pss") * 1024;
-			for (const task of readdirSync(`/proc/${pid}/task`)) {
-				const status = readFileSync(`/proc/${pid}/task/${task}/status`, "latin1");
+		const use = { processes: 0, rssBytes: 0, pssBytes: 0, contextSwitches: 0 };
+		for (const pid of this.pids()) {
+			// a server's helpers, as of PostgreSQL, may end while they are looked at
+			const rollup = read(`/proc/${pid}/smaps_rollup`);
+			if (rollup === null) continue;
+			use.processes++;
+			use.rssBytes += kib(rollup, "Rss") * 1024;
+			use.pssBytes += kib(rollup, "Pss") * 1024;
+			for (const task of tasksOf(pid)) {
+				const status = read(`/proc/${pid}/task/${task}/status`) ?? "";
 				for (const [, count] of status.matchAll(/^(?:non)?voluntary_ctxt_switches:\s+(\d+)$/gm))
-					contextSwitches += Number(count);
+					use.contextSwitches += Number(count);
 			}
 		}
-		return { processes: pids.length, rssBytes, pssBytes, contextSwitches };
+		return use;
+	}
+}
+
+/** Of runs that were killed: what they had started has died with them. */
+function removeLeftovers(mount: string): void {
+	for (const name of readdirSync(mount)) {
+		const pid = name.startsWith(PREFIX) ? Number.parseInt(name.slice(PREFIX.length), 10) : Number.NaN;
+		if (!(pid > 0) || existsSync(`/proc/${pid}`)) continue;
+		try {
+			rmdirSync(join(mount, name));
+		} catch {
+			// something lives in it, which is not ours to end
+		}
+	}
+}
+
+/** Null where the process is gone. */
+function read(path: string): string | null {
+	try {
+		return readFileSync(path, "latin1");
+	} catch {
+		return null;
+	}
+}
+
+function tasksOf(pid: number): readonly string[] {
+	try {
+		return readdirSync(`/proc/${pid}/task`);
+	} catch {
+		return [];
 	}
 }
 

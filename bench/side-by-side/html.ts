@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { showSpread } from "../harness/stats.js";
 import { type Plot, plots } from "./plots.js";
-import { against, type Cell, cellOf, claims, type SideBySide, spread } from "./report.js";
+import { against, type Cell, cellOf, claims, isPartial, type SideBySide, spread } from "./report.js";
 
 const UPLOT = dirname(createRequire(import.meta.url).resolve("uplot"));
 
@@ -28,6 +28,7 @@ th:first-child,td:first-child{text-align:left}.worse{background:#fdd;padding:.5e
 <h1>Side by side</h1>
 <p><code>${text(report.command)}</code>, ${text(report.date.slice(0, 10))}</p>
 <p>${machine.processors} × ${text(machine.processor)}, ${Math.round(machine.memoryBytes / 2 ** 30)} GiB, Linux ${text(machine.kernel)}; Node.js ${text(machine.node)}, ${text(versions.join(", "))}; commit ${text(machine.commit)}; load average before: ${machine.loadBefore.toFixed(2)}</p>
+${isPartial(report) ? `<p class="worse">${text(partly(report))}</p>` : ""}
 ${worse.length === 0 ? "" : `<p class="worse">Made worse on purpose: ${text(worse.join("; "))}.</p>`}
 <ul>${report.modes.map(({ name, what }) => `<li><b>${text(name)}</b>: ${text(what)}</li>`).join("")}</ul>
 <h2>Published claims</h2>
@@ -48,6 +49,11 @@ ${workloads.map((workload) => section(report, workload)).join("")}
 	)}</script>
 </body></html>
 `;
+}
+
+function partly({ extent: { pieces, done, failed, begun } }: SideBySide): string {
+	const why = failed.length === 0 ? "the run was cut off" : `failed: ${failed.join("; ")}`;
+	return `PARTIAL: ${done.length} of ${pieces} pieces are measured (a piece is all modes once under one workload); ${why}. Begun ${begun.join(", ")}.`;
 }
 
 function claimTable(report: SideBySide, proxy: string): string {

@@ -2,9 +2,7 @@
  * Every way of watching in one run: `polytap bench`, or `node dist/bench/side-by-side/main.js [--rounds 5] [--seconds 4]
  * [--rate 4000] [--instances 1,5,20,50] [--modes "WORD;WORD"] [--workloads "WORD;WORD"] [--envoy auto|off|PATH] [--out FOLDER]`
  */
-import { mkdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { missingJava } from "../../test/e2e/support/java.js";
 import { missing } from "../../test/e2e/support/needs.js";
 import { REPOSITORY } from "../../test/e2e/support/polytap.js";
@@ -12,14 +10,15 @@ import { withScope } from "../../test/e2e/support/scope.js";
 import { needBpftool } from "../harness/bpf-cost.js";
 import { describeMachine } from "../harness/machine.js";
 import { buildOpenLoop } from "../harness/openloop.js";
-import { main, readOptions } from "../harness/options.js";
+import { BadOption, main, readOptions } from "../harness/options.js";
 import { REPORTS } from "../harness/report.js";
-import { interleave } from "../harness/rounds.js";
 import { findEnvoy } from "./envoy.js";
-import { page } from "./html.js";
-import { type Conditions, killed, measure, type Sample } from "./measure.js";
+import { ReportFiles } from "./files.js";
+import type { Conditions } from "./measure.js";
 import { ebpf, envoy, haproxy, javaAgent, type Mode, none, sidecar } from "./modes.js";
-import type { Cell, Kill, SideBySide } from "./report.js";
+import { plan } from "./plan.js";
+import type { SideBySide } from "./report.js";
+import { Run } from "./run.js";
 import { WORKLOADS, type Workload } from "./workloads.js";
 
 const options = readOptions({
@@ -63,6 +62,7 @@ await main(() =>
 			WORKLOADS.filter(({ protocol }) => java === null || protocol !== "java https"),
 			options.workloads,
 		);
+		for (const why of absences(modes, workloads)) warn(why);
 		const instances = options.instances
 			.split(",")
 			.map(Number)
@@ -78,78 +78,42 @@ await main(() =>
 			delayMs: byMode(options.delay),
 			dropOneIn: byMode(options.drop),
 		};
-		const cells: Cell[] = [];
-		for (const [index, workload] of workloads.entries()) {
-			warn(`workload ${index + 1} of ${workloads.length}: ${workload.name}`);
-			cells.push(...(await rounds(modes, workload, 1, given)));
-		}
-		const many = workloads.find(({ name }) => name === MANY);
-		if (many !== undefined) {
-			for (const count of instances.filter((n) => n !== 1)) {
-				warn(`${count} instances: ${many.name}`);
-				cells.push(...(await rounds(modes, many, count, given)));
-			}
-		}
-		const kills: Kill[] = [];
-		for (const mode of modes) {
-			if (mode.name.startsWith("none") || mode.suits("http/1.1") !== null) continue;
-			warn(`killed in the middle of a load: ${mode.name}`);
-			kills.push({ mode: mode.name, ...(await killed(mode, given)) });
-		}
 		const report: SideBySide = {
 			date: new Date().toISOString(),
 			machine,
 			command: `polytap bench ${shown()}`,
 			modes: modes.map(({ name, what, isProxy }) => ({ name, what, isProxy })),
 			worsened: { delay: options.delay, drop: options.drop },
+			extent: { begun: [new Date().toISOString()], pieces: 0, done: [], failed: [] },
 			method: method(),
-			cells,
-			kills,
+			cells: [],
+			kills: [],
 		};
-		mkdirSync(options.out, { recursive: true });
-		writeFileSync(join(options.out, "side-by-side.json"), `${JSON.stringify(report, null, "\t")}\n`);
-		writeFileSync(join(options.out, "side-by-side.html"), page(report));
-		warn(`written: ${join(options.out, "side-by-side")}.{json,html}`);
+		const many = { workload: MANY, instances };
+		const pieces = plan({ modes, workloads, rounds: options.rounds, many });
+		const { failed } = await new Run(report, pieces, given, new ReportFiles(options.out)).all(modes);
+		if (failed.length > 0) throw new Error(`${failed.length} pieces failed:\n${failed.join("\n")}`);
 	}),
 );
 
-async function rounds(
-	modes: readonly Mode[],
-	workload: Workload,
-	instances: number,
-	given: Conditions,
-): Promise<Cell[]> {
-	const able = modes.filter((mode) => {
-		const why = mode.suits(workload.protocol);
-		if (why !== null) process.stderr.write(`${mode.name} not here: ${why}\n`);
-		return why === null;
-	});
-	const samples = await interleave(able, options.rounds, async (mode): Promise<Sample> => {
-		const sample = await measure(mode, workload, instances, given);
-		const { requestsPerSecond, p50Us, p99Us, capturedPercent } = sample;
-		const captured = capturedPercent === null ? "" : ` captured ${capturedPercent.toFixed(2)} %`;
-		process.stderr.write(
-			`${Math.round(requestsPerSecond)}/s p50 ${Math.round(p50Us)} us p99 ${Math.round(p99Us)} us${captured}`,
-		);
-		return sample;
-	});
-	return [...samples].map(([mode, list]) => ({
-		workload: workload.name,
-		isFixedRate: workload.isFixedRate,
-		mode,
-		instances,
-		samples: list,
-	}));
-}
-
-/** By a part of the name, several parts separated by semicolons; `always` stays whatever is chosen. Code 2 where nothing is left. */
+/** By a part of the name, several parts separated by semicolons; `always` stays whatever is chosen. */
 function chosen<T extends { readonly name: string }>(all: readonly T[], words: string, always?: string): readonly T[] {
 	if (words === "") return all;
 	const wanted = words.split(";");
 	const found = all.filter(({ name }) => name === always || wanted.some((word) => name.includes(word)));
 	if (found.length > (always === undefined ? 0 : 1)) return found;
-	process.stderr.write(`nothing is called "${words}"; there are: ${all.map(({ name }) => name).join("; ")}\n`);
-	process.exit(2);
+	throw new BadOption(`nothing is called "${words}"; there are: ${all.map(({ name }) => name).join("; ")}`);
+}
+
+/** Who does not take part in what, and why. */
+function absences(modes: readonly Mode[], workloads: readonly Workload[]): ReadonlySet<string> {
+	const all = new Set<string>();
+	for (const { protocol } of workloads)
+		for (const mode of modes) {
+			const why = mode.suits(protocol);
+			if (why !== null) all.add(`${mode.name} not with ${protocol}: ${why}`);
+		}
+	return all;
 }
 
 /** `ebpf:2,sidecar:5`. */
@@ -183,7 +147,7 @@ function shown(): string {
 
 function method(): string[] {
 	return [
-		`${options.rounds} rounds, every mode once in each, beginning with another one each time; the application, and what watches it, are started anew for each cell; ${options.warmup} s of load that is not measured, then ${options.seconds} s that are (Redis: 200,000 requests).`,
+		`${options.rounds} rounds, in each everything once, and of each workload all modes one after the other, beginning with another one each time; the application, and what watches it, are started anew for each cell; ${options.warmup} s of load that is not measured, then ${options.seconds} s that are (Redis: 200,000 requests).`,
 		"Application and mode run in a control group (version 2) of their own each; processor time is the group's, until everything that waited was worked off.",
 		`HTTP/1.1: nginx (one worker) gives each request's body back, which is made from the request's id; bench/openloop.c asks over 32 connections. At a fixed rate (${options.rate}/s at 100 B, a quarter at 10 KiB, a hundredth at 1 MiB) latency counts from the moment a request was due: free of coordinated omission. Saturated: from sending.`,
 		"HTTP/2: h2load, 8 connections of 8 streams, latency by its own log. Java: HttpsServer, TLS 1.3, h2load over 8 connections of HTTP/1.1, 4 s of warm-up; the agent's own time is the application's; the sidecar opens the TLS, the other proxies pass it through. PostgreSQL: pgbench -S -M prepared, 8 clients; at a fixed rate latency counts from the schedule (a quarter of the rate). Redis: redis-benchmark SET, 32 clients.",

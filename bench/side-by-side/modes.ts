@@ -64,6 +64,9 @@ export const none: Mode = {
 	}),
 };
 
+/** Of one target. */
+const MOST_PORTS = 32;
+
 export const ebpf: Mode = {
 	name: "ebpf",
 	what: "One polytap for all instances, eBPF source, whole payloads as JSON lines.",
@@ -71,7 +74,11 @@ export const ebpf: Mode = {
 	suits: (protocol) => (protocol === "java https" ? "Java encrypts by itself, which no library shows" : null),
 	async start({ scope, ports, folder }) {
 		const path = join(folder, "ebpf.jsonl");
-		const polytap = await startPolytap(scope, { config: captureConfig({ ports, path, vantage: "server" }) });
+		const targets: { readonly ports: readonly number[] }[] = [];
+		for (let at = 0; at < ports.length; at += MOST_PORTS) targets.push({ ports: ports.slice(at, at + MOST_PORTS) });
+		const polytap = await startPolytap(scope, {
+			config: captureConfig({ ports, path, vantage: "server", source: { targets } }),
+		});
 		return {
 			ports,
 			programs: [polytap.program],

@@ -16,6 +16,17 @@ export interface Kill extends Killed {
 	readonly mode: string;
 }
 
+/** How much of what was planned there is. */
+export interface Extent {
+	/** When it was begun, and begun again after it had been cut off. */
+	readonly begun: readonly string[];
+	readonly pieces: number;
+	/** Names of pieces. */
+	readonly done: readonly string[];
+	/** Pieces that failed twice, and why. */
+	readonly failed: readonly string[];
+}
+
 export interface SideBySide {
 	readonly date: string;
 	readonly machine: Machine;
@@ -23,6 +34,7 @@ export interface SideBySide {
 	readonly modes: readonly { readonly name: string; readonly what: string; readonly isProxy: boolean }[];
 	/** What was made worse on purpose. */
 	readonly worsened: { readonly delay: string; readonly drop: string };
+	readonly extent: Extent;
 	readonly method: readonly string[];
 	readonly cells: readonly Cell[];
 	readonly kills: readonly Kill[];
@@ -33,6 +45,8 @@ export interface Claim {
 	/** Null: this run has not what it takes. */
 	readonly measured: string | null;
 }
+
+export const isPartial = ({ extent }: SideBySide): boolean => extent.done.length < extent.pieces;
 
 export function cellOf(report: SideBySide, workload: string, mode: string, instances = 1): Cell | undefined {
 	return report.cells.find((c) => c.workload === workload && c.mode === mode && c.instances === instances);

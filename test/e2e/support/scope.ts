@@ -1,6 +1,20 @@
+import { rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+
+const folders = new Set<string>();
+
+// a signal ends the process before scopes are closed
+process.once("exit", () => {
+	for (const path of folders) {
+		try {
+			rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+		} catch {
+			// programs that are just being killed may still write into it
+		}
+	}
+});
 
 /** What was started or made, to be undone in reverse order whatever happened. */
 export class Scope {
@@ -13,7 +27,11 @@ export class Scope {
 	/** A folder of its own, removed at the end. */
 	async folder(parent: string = tmpdir()): Promise<string> {
 		const path = await mkdtemp(join(parent, "polytap-"));
-		this.defer(() => rm(path, { recursive: true, force: true, maxRetries: 10 }));
+		folders.add(path);
+		this.defer(async () => {
+			await rm(path, { recursive: true, force: true, maxRetries: 10 });
+			folders.delete(path);
+		});
 		return path;
 	}
 
