@@ -176,12 +176,16 @@ program
 
 program
 	.command("sidecar-rules")
-	.description("the kernel's redirection to the legacy sidecars of a config: printed, installed or removed")
-	.argument("[action]", "print (nothing is changed), install, remove", "print")
+	.description("the kernel's redirection to the legacy sidecars of a config: printed, installed, released or removed")
+	.argument(
+		"[action]",
+		"print (nothing is changed), install, release (nothing new, open ones keep their way), remove",
+		"print",
+	)
 	.requiredOption("-c, --config <file>", "config file; - is standard input")
 	.action(async (action: string, { config }: { config: string }) => {
-		if (action !== "print" && action !== "install" && action !== "remove")
-			throw new PolytapError("USAGE", `sidecar-rules ${action}: it is print, install or remove`);
+		if (action !== "print" && action !== "install" && action !== "release" && action !== "remove")
+			throw new PolytapError("USAGE", `sidecar-rules ${action}: it is print, install, release or remove`);
 		const { sidecarRules } = await import("./commands/sidecar-rules.js");
 		print(await sidecarRules(config, action));
 	});

@@ -12,6 +12,8 @@ import type { SidecarHostState } from "./state.js";
 
 /** A relay that did not turn for so long is not alive. */
 const ALIVE_MS = 2_000;
+/** What the kernel still sends here when the rules are gone is taken within this. */
+const ACCEPT_MS = 100;
 const RESTART_PAUSE_MS = 200;
 const MOST_RESTARTS = 10;
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 2_048, maxYoungGenerationSizeMb: 32 };
@@ -140,11 +142,22 @@ export class SidecarHost implements SourceHost {
 	#drain(): void {
 		if (this.#isDraining) return;
 		this.#isDraining = true;
-		// nothing new is sent here while what is open comes to its end
-		void this.#redirection?.remove().catch(() => undefined);
-		if (!this.#isListening) this.#shared.isDrained = true;
-		const message: ToRelay = { kind: "drain", timeoutMs: this.#options.drain_timeout_ms };
-		this.#relay?.postMessage(message);
+		void this.#release().then(() => {
+			if (!this.#isListening) this.#shared.isDrained = true;
+			const message: ToRelay = { kind: "drain", timeoutMs: this.#options.drain_timeout_ms };
+			this.#relay?.postMessage(message);
+		});
+	}
+
+	/** Nothing new is sent here, and what was on its way has been taken, before the relay stops listening. */
+	async #release(): Promise<void> {
+		if (this.#redirection === null) return;
+		try {
+			await this.#redirection.release();
+		} catch (error) {
+			this.#context.diagnostics.warn("SIDECAR_RULES_FAILED", error instanceof Error ? error.message : String(error));
+		}
+		await sleep(ACCEPT_MS);
 	}
 
 	#isAlive(): boolean {

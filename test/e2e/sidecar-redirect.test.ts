@@ -150,6 +150,48 @@ for (const backend of ["nftables", "iptables"] as const)
 		}),
 	);
 
+/** Gives each request's body back when the file is there. Returns its port. */
+async function startPatient(scope: Scope, netns: string, file: string): Promise<number> {
+	const code = `const { existsSync } = require("node:fs");
+const server = require("node:http").createServer((request, response) => {
+	const look = () => (existsSync(process.argv[1]) ? request.pipe(response) : setTimeout(look, 50));
+	look();
+});
+server.listen(0, "::", () => console.log(server.address().port));`;
+	const server = new Program(process.execPath, ["-e", code, file], { netns });
+	scope.defer(() => server.stop("SIGKILL"));
+	await server.until(() => server.stdout.endsWith("\n"), 60_000);
+	return Number(server.stdout);
+}
+
+for (const backend of ["nftables", "iptables"] as const)
+	needing(
+		"nft",
+		"iptables",
+		"ip6tables",
+		"ip",
+		"ss",
+	)(`${backend}: a stop lets redirected connections come to their end`, (t) =>
+		withScope(async (scope) => {
+			const pair = await namespacePair(scope);
+			const go = join(await scope.folder(), "go");
+			const port = await startPatient(scope, pair.server, go);
+			const sidecar = await startSidecar(scope, { source: redirecting([port], { backend }), netns: pair.server });
+			const answers = urls(pair, port).map((url) => echo(scope, pair.client, url));
+			await sidecar.program.until(async () => {
+				const open = await inside(pair.server, "ss", ["-Htn", "state", "established", `( sport = :${RELAY} )`]);
+				return open.trim().split("\n").length === answers.length;
+			}, 60_000);
+			const stopped = sidecar.stop();
+			await sidecar.program.until(async () => /\breturn\b/.test(await rules(pair.server)), 60_000);
+			await writeFile(go, "");
+			t.deepEqual(await Promise.all(answers), [true, true]);
+			const { exchanges } = await stopped;
+			t.is(exchanges.filter((exchange) => legOf("downstream")(exchange) && exchange.outcome === "ok").length, 2);
+			t.false((await rules(pair.server)).includes(String(RELAY)));
+		}),
+	);
+
 needing("nft", "ip")("rules that cannot be installed end the start with a coded error and leave nothing behind", (t) =>
 	withScope(async (scope) => {
 		const pair = await namespacePair(scope);

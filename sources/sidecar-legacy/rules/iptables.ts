@@ -27,6 +27,12 @@ export function iptablesInstall(rules: RuleSet, family: "ipv4" | "ipv6"): readon
 	];
 }
 
+/** Nothing new is redirected. What redirects stays: without such a rule the kernel forgets the connections that were. */
+export function iptablesRelease(rules: RuleSet, family: "ipv4" | "ipv6"): readonly (readonly string[])[] {
+	if (rules.listenPorts[family] === null) return [];
+	return [["-t", "nat", "-I", chainOf(rules.table), "-m", "comment", "--comment", "released", "-j", "RETURN"]];
+}
+
 /** The same; each may fail where there is nothing to remove. */
 export function iptablesRemove(
 	rules: Pick<RuleSet, "table" | "direction" | "comment">,

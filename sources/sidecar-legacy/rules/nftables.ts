@@ -27,6 +27,11 @@ ${chain}}
 `;
 }
 
+/** Nothing new is redirected. What redirects stays: without such a rule the kernel forgets the connections that were. */
+export const nftRelease = ({ table, direction }: Pick<RuleSet, "table" | "direction">): string =>
+	`insert rule inet ${table} ${direction === "inbound" ? "prerouting" : "output"} return comment "released"
+`;
+
 export const nftRemove = ({ table }: Pick<RuleSet, "table">): string => `add table inet ${table}
 delete table inet ${table}
 `;

@@ -2,8 +2,8 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { PolytapError } from "../../../core/index.js";
 import type { SidecarOptions } from "../options.js";
-import { FAMILIES, iptablesInstall, iptablesRemove } from "./iptables.js";
-import { nftInstall, nftList, nftRemove } from "./nftables.js";
+import { FAMILIES, iptablesInstall, iptablesRelease, iptablesRemove } from "./iptables.js";
+import { nftInstall, nftList, nftRelease, nftRemove } from "./nftables.js";
 import { type RuleSet, ruleSetOf } from "./rule-set.js";
 import { systemProgram } from "./system-program.js";
 
@@ -48,16 +48,24 @@ export class Redirection {
 				return;
 			}
 			await this.#removeIptables();
-			for (const { command, family } of FAMILIES)
-				for (const args of iptablesInstall(this.#rules, family))
-					await run(systemProgram(command), ["-w", ...args], { timeout: TIMEOUT_MS });
+			await this.#runIptables(iptablesInstall);
 		} catch (error) {
 			if (backend === "iptables") await this.#removeIptables();
 			throw rulesError("the redirection could not be installed", error);
 		}
 	}
 
-	/** Idempotent. Rejects with SIDECAR_RULES_FAILED. */
+	/** New connections go straight to the servers, those that were redirected keep their way. Rejects with SIDECAR_RULES_FAILED. */
+	async release(): Promise<void> {
+		try {
+			if ((await this.#backend()) === "nftables") await nft(nftRelease(this.#rules));
+			else await this.#runIptables(iptablesRelease);
+		} catch (error) {
+			throw rulesError("the redirection could not be released", error);
+		}
+	}
+
+	/** Redirected connections that are still open may break. Idempotent. Rejects with SIDECAR_RULES_FAILED. */
 	async remove(): Promise<void> {
 		try {
 			if ((await this.#backend()) === "nftables") await nft(nftRemove(this.#rules));
@@ -65,6 +73,12 @@ export class Redirection {
 		} catch (error) {
 			throw rulesError("the redirection could not be removed", error);
 		}
+	}
+
+	async #runIptables(rulesOf: typeof iptablesInstall): Promise<void> {
+		for (const { command, family } of FAMILIES)
+			for (const args of rulesOf(this.#rules, family))
+				await run(systemProgram(command), ["-w", ...args], { timeout: TIMEOUT_MS });
 	}
 
 	async #removeIptables(): Promise<void> {
