@@ -78,7 +78,7 @@ export interface TlsFacts {
 	readonly library: string | null;
 	/** `1.3`, `1.2`, … */
 	readonly version: string | null;
-	/** Of TLS 1.3 the name of the suite, of older versions its number (`0xc02f`). */
+	/** The suite by the name that IANA gave it; one without a name by its number (`0xc0ff`). */
 	readonly cipher: string | null;
 	readonly serverName: string | null;
 	/** The protocol that the server chose: in TLS 1.3 it says so encrypted, and it is null here. */

@@ -1,8 +1,10 @@
+import { CIPHER_SUITES } from "./cipher-suites.js";
+
 /** What a ClientHello or ServerHello shows (RFC 8446, section 4.1; RFC 5246, section 7.4.1). */
 export interface Hello {
 	readonly isClient: boolean;
 	readonly version: string | null;
-	/** Of a ServerHello: the suite that was chosen. */
+	/** Of a ServerHello: the suite that was chosen, by the name that IANA gave it, or `0x` and its number. */
 	readonly cipher: string | null;
 	readonly serverName: string | null;
 	readonly protocols: readonly string[];
@@ -14,11 +16,6 @@ const VERSIONS = new Map([
 	[0x0302, "1.1"],
 	[0x0303, "1.2"],
 	[0x0304, "1.3"],
-]);
-const CIPHERS = new Map([
-	[0x1301, "TLS_AES_128_GCM_SHA256"],
-	[0x1302, "TLS_AES_256_GCM_SHA384"],
-	[0x1303, "TLS_CHACHA20_POLY1305_SHA256"],
 ]);
 const SERVER_NAME = 0;
 const ALPN = 16;
@@ -41,7 +38,7 @@ export function parseHello(bytes: Uint8Array, from: number, to: number): Hello |
 		at += 1 + (bytes[at] ?? 0);
 	} else {
 		const suite = u16(bytes, at);
-		cipher = CIPHERS.get(suite) ?? `0x${suite.toString(16).padStart(4, "0")}`;
+		cipher = CIPHER_SUITES.get(suite) ?? `0x${suite.toString(16).padStart(4, "0")}`;
 		at += 3;
 	}
 	let serverName: string | null = null;

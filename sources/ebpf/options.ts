@@ -85,7 +85,7 @@ export const ebpfOptions = z.strictObject({
 		),
 	tls: z
 		.enum(["auto", "off"])
-		.default("off")
+		.default("auto")
 		.describe(
 			"Plaintext above TLS, from probes in the libraries of applications (OpenSSL and what has its interface, GnuTLS, Go): where one is found, or not at all.",
 		),

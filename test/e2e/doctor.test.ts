@@ -83,7 +83,7 @@ live("every connection of a process: what is captured, what is not, and why", (t
 		const config = join(await scope.folder(), "c.yaml");
 		await writeFile(
 			config,
-			`version: 1\nsources: { node: { type: ebpf, targets: [{ ports: [${ports.plain}] }] } }\nsinks: { out: { type: console } }\n`,
+			`version: 1\nsources: { node: { type: ebpf, targets: [{ ports: [${ports.plain}] }], tls: off } }\nsinks: { out: { type: console } }\n`,
 		);
 		const args = ["doctor", "--pid", String(process.pid), "--for", "5s", "--json", "-c", config];
 		const { stdout } = await runProgram(process.execPath, [CLI, ...args], 120_000);

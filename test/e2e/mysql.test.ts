@@ -8,14 +8,15 @@ import { join } from "node:path";
 import anyTest, { type TestFn } from "ava";
 import { type Connection, createConnection } from "mysql2/promise";
 import type { Exchange } from "../../core/index.js";
+import { makeCertificate } from "./support/certificate.js";
 import { type MariaDb, PASSWORD, startMariaDb } from "./support/mariadb.js";
 import { type Said, sayOf, talk } from "./support/mysql-talk.js";
 import { missing } from "./support/needs.js";
 import { captureConfig, type Polytap, startPolytap } from "./support/polytap.js";
 import { pause, runProgram, until } from "./support/program.js";
-import { withScope } from "./support/scope.js";
+import { type Scope, withScope } from "./support/scope.js";
 
-const why = missing("bpf", "mariadbd", "mariadb-install-db", "mariadb", "mariadb-slap");
+const why = missing("bpf", "mariadbd", "mariadb-install-db", "mariadb", "mariadb-slap", "openssl");
 if (why !== null) createWriteStream("", { fd: 2 }).write(`SKIPPED mysql: ${why}\n`);
 const test: TestFn = anyTest;
 const live = why === null ? test.serial : test.serial.skip;
@@ -191,19 +192,32 @@ live("joined in the middle of a load: from the first whole exchange on all is th
 	}),
 );
 
-live("over TLS the connection is opaque, by name, and nothing of it is guessed", (t) =>
+/** `SELECT 'inside'` over TLS, captured with `tls: auto` or `off`. */
+async function overTls(scope: Scope, tls: "auto" | "off") {
+	const { key, certificate } = await makeCertificate(scope);
+	const db = await startMariaDb(scope, [`--ssl-key=${key}`, `--ssl-cert=${certificate}`]);
+	const path = join(await scope.folder(), "out.jsonl");
+	const polytap = await startPolytap(scope, { config: captureConfig({ ports: [db.port], path, source: { tls } }) });
+	const connection = await connectTo(db, { ssl: { rejectUnauthorized: false } });
+	await connection.query("SELECT 'inside'");
+	await connection.end();
+	return recorded(polytap, path);
+}
+
+live("over TLS: statements as without it, no password", (t) =>
 	withScope(async (scope) => {
-		const folder = await scope.folder();
-		const [key, certificate] = [join(folder, "key.pem"), join(folder, "certificate.pem")];
-		const request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"];
-		await runProgram("openssl", [...request, "-keyout", key, "-out", certificate], 60_000);
-		const db = await startMariaDb(scope, [`--ssl-key=${key}`, `--ssl-cert=${certificate}`]);
-		const path = join(folder, "out.jsonl");
-		const polytap = await startPolytap(scope, { config: captureConfig({ ports: [db.port], path }) });
-		const connection = await connectTo(db, { ssl: { rejectUnauthorized: false } });
-		await connection.query("SELECT 'inside'");
-		await connection.end();
-		const { exchanges, text } = await recorded(polytap, path);
+		const { exchanges, text } = await overTls(scope, "auto");
+		const inside = exchanges.filter(({ request }) => request?.attributes["db.query.text"] === "SELECT 'inside'");
+		t.is(inside.length, 1);
+		t.is(inside[0]?.connection.tls?.library, "openssl");
+		t.true(JSON.stringify(inside[0]?.response?.body.data).includes("inside"));
+		t.false(text.includes(PASSWORD));
+	}),
+);
+
+live("over TLS without probes the connection is opaque, by name, and nothing of it is guessed", (t) =>
+	withScope(async (scope) => {
+		const { exchanges, text } = await overTls(scope, "off");
 		t.false(text.includes("inside"));
 		t.deepEqual(
 			exchanges.map(({ kind }) => kind),

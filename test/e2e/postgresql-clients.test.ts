@@ -308,7 +308,7 @@ live(
 		}),
 );
 
-live("TLS that is refused, and TLS that is taken; replication: opaque by name", (t) =>
+live("TLS that is refused, and TLS that is taken, with probes and without; replication: opaque by name", (t) =>
 	withScope(async (scope) => {
 		const reasonOf = ({ annotations }: Exchange): unknown => annotations["polytap.opaque.reason"];
 		const plain = await startPostgresql(scope);
@@ -332,11 +332,17 @@ live("TLS that is refused, and TLS that is taken; replication: opaque by name", 
 		t.is(records.filter((record) => reasonOf(record) === "replication").length, 1);
 
 		const secure = await startPostgresql(scope, { hasTls: true });
-		const taken = await captured(scope, secure.port, async () => {
+		const ask = async () => {
 			const client = await connect(scope, secure, { ssl: { rejectUnauthorized: false } });
 			await client.query("select 'inside TLS'");
 			await client.end();
-		});
+		};
+		const probed = await captured(scope, secure.port, ask);
+		const [inside, more] = executions(probed.exchanges);
+		t.is(more, undefined);
+		t.is(inside?.request?.attributes["db.query.text"], "select 'inside TLS'");
+		t.is(inside?.connection.tls?.library, "openssl");
+		const taken = await captured(scope, secure.port, ask, { source: { tls: "off" } });
 		t.false(taken.text.includes("inside TLS"));
 		t.deepEqual(
 			taken.exchanges.map(({ kind }) => kind),

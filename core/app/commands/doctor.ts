@@ -33,7 +33,7 @@ function readable({ node, platform, ebpf }: { node: string; platform: string; eb
 	if (ebpf.mode !== null)
 		lines.push(
 			`sends without a user buffer: ${ebpf.wire === null ? "named gaps" : "filled from packets (cgroup-skb)"}`,
-			`plaintext above TLS: ${ebpf.tls === null ? "none, connections are one record each" : `where the source has tls: auto (${ebpf.tls})`}`,
+			`plaintext above TLS: ${ebpf.tls === null ? "none, connections are one record each" : `captured without certificates (${ebpf.tls}), unless the source has tls: off`}`,
 		);
 	return `${lines.join("\n")}\n`;
 }

@@ -201,7 +201,7 @@ function changesFor(
 		if (change !== undefined) changes.push(change);
 	}
 	if (protocol === "tls" && tls?.library === null) changes.push(plaintextOf(jvm));
-	if (tls?.library !== null && tls !== null && (configured === null || !configured.some((each) => each.tls === "auto")))
+	if (tls?.library !== null && tls !== null && configured?.every((each) => each.tls === "off") === true)
 		changes.push("tls: auto");
 	if (protocol === null && undecided !== null && rule !== null)
 		changes.push(`if you know what is spoken: { ${rule}, protocol: NAME }, a NAME of \`polytap list\``);

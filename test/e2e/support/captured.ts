@@ -11,15 +11,18 @@ export interface Captured {
 	readonly stderr: string;
 }
 
-/** Captures one server's port by eBPF while `use` runs; resolves to what was recorded. `more` goes into the config. */
+/** Captures one server's port by eBPF while `use` runs; resolves to what was recorded. `source` goes into the source's config, `more` beside it. */
 export async function captured(
 	scope: Scope,
 	port: number,
 	use: () => Promise<void>,
-	more: Record<string, unknown> = {},
+	{
+		source = {},
+		...more
+	}: { readonly source?: Readonly<Record<string, unknown>>; readonly [key: string]: unknown } = {},
 ): Promise<Captured> {
 	const path = join(await scope.folder(), "out.jsonl");
-	const polytap = await startPolytap(scope, { config: { ...captureConfig({ ports: [port], path }), ...more } });
+	const polytap = await startPolytap(scope, { config: { ...captureConfig({ ports: [port], path, source }), ...more } });
 	await use();
 	await polytap.settled();
 	const { code, stderr, totals } = await polytap.stop();

@@ -1,4 +1,7 @@
+import { spawnSync } from "node:child_process";
 import test from "ava";
+import { CIPHER_SUITES } from "../../../parsers/tls/cipher-suites.js";
+import { parseHello } from "../../../parsers/tls/hello.js";
 import tls from "../../../parsers/tls/index.js";
 import { Harness } from "../../core/engine/harness.js";
 import { samples } from "./samples.js";
@@ -22,3 +25,21 @@ for (const size of [Number.POSITIVE_INFINITY, 1, 7])
 		t.is(annotations["tls.cipher"], "TLS_AES_128_GCM_SHA256");
 		t.is(annotations["polytap.opaque.reason"], "encrypted");
 	});
+
+const serverHello = (suite: number): Uint8Array =>
+	Uint8Array.from([2, 0, 0, 38, 3, 3, ...new Array<number>(32).fill(7), 0, suite >> 8, suite & 255, 0]);
+
+test("a suite of TLS 1.2 has its name as well, one without a name its number", (t) => {
+	const cipherOf = (suite: number) => parseHello(serverHello(suite), 0, 42)?.cipher;
+	t.is(cipherOf(0xc02f), "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256");
+	t.is(cipherOf(0xc030), "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384");
+	t.is(cipherOf(0x002f), "TLS_RSA_WITH_AES_128_CBC_SHA");
+	t.is(cipherOf(0xfefe), "0xfefe");
+});
+
+const { stdout } = spawnSync("openssl", ["ciphers", "-V", "-stdname", "ALL:COMPLEMENTOFALL"], { encoding: "latin1" });
+const named = [...(stdout ?? "").matchAll(/^ *0x(..),0x(..) - (TLS_\w+)/gm)];
+
+(named.length > 0 ? test : test.skip)("OpenSSL gives every suite that it knows the same name", (t) => {
+	for (const [, high, low, name] of named) t.is(CIPHER_SUITES.get(Number.parseInt(`${high}${low}`, 16)), name);
+});
