@@ -1,9 +1,10 @@
 /** Broken conversations: nothing may throw, and however they are cut, they say the same. */
+import type { Exchange } from "../../../core/index.js";
 import { MUTATION_KINDS, mutate, numbersFrom } from "../mutation.js";
 import { type Conversation, Talk } from "./conversation.js";
 import type { Findings } from "./findings.js";
 import type { ParserKitOptions } from "./options.js";
-import { ParserRun, Reused, type Subject } from "./run.js";
+import { type Memory, ParserRun, Reused, type Subject } from "./run.js";
 import { withoutTimes } from "./seen.js";
 
 export interface FuzzOptions {
@@ -12,26 +13,36 @@ export interface FuzzOptions {
 	readonly comparable?: ParserKitOptions["comparable"];
 }
 
+/** What came out, as JSON, in an order of its own. */
+type Records = readonly string[];
+
 export function fuzz(subject: Subject, talks: readonly Talk[], findings: Findings, options: FuzzOptions): void {
 	const next = numbersFrom(options.seed);
+	const memory = new Reused();
 	for (let number = 0; number < options.inputs; number++) {
 		const talk = broken(talks, next, number, options.seed);
-		const whole = offered(subject, talk, findings, "whole", () => Number.POSITIVE_INFINITY);
-		const split = offered(subject, talk, findings, "in pieces", () => 1 + (next() % 20));
+		const whole = offered(subject, talk, findings, memory, "whole", () => Number.POSITIVE_INFINITY);
+		const split = offered(subject, talk, findings, memory, "in pieces", () => 1 + (next() % 20));
 		// where it gives up depends on how much the other direction had said
-		const isSame = said(whole, split, options) === said(split, whole, options);
-		if (whole.opaque === null && split.opaque === null && !isSame)
-			findings.report("sameSaid", `whole: ${whole.digest.join("\n")}\n  in pieces: ${split.digest.join("\n")}`);
+		if (whole !== null && split !== null) compare(whole, split, findings, options);
 		findings.settle();
-		mixed(subject, talk, findings, next);
+		mixed(subject, talk, findings, memory, next);
 	}
 }
 
+/** Two ways of offering must say the same. Most do so to the letter, and need not be taken apart. */
+function compare(whole: Records, split: Records, findings: Findings, options: FuzzOptions): void {
+	if (whole.length === split.length && whole.every((record, i) => record === split[i])) return;
+	const [one, other] = [whole, split].map((texts) => texts.map((text) => JSON.parse(text) as Exchange));
+	if (agreed(one!, other!, options) === agreed(other!, one!, options)) return;
+	const digest = (records: readonly Exchange[]): string => records.map(withoutTimes).sort().join("\n");
+	findings.report("sameSaid", `whole: ${digest(one!)}\n  in pieces: ${digest(other!)}`);
+}
+
 /** What must be the same in both ways of offering. */
-function said(run: ParserRun, other: ParserRun, { comparable }: FuzzOptions): string {
-	if (comparable === undefined) return run.digest.join("\n");
-	const records = ({ exchanges }: ParserRun) => exchanges.map(({ record }) => record);
-	return comparable(records(run), records(other)).map(withoutTimes).sort().join("\n");
+function agreed(records: readonly Exchange[], others: readonly Exchange[], { comparable }: FuzzOptions): string {
+	const compared = comparable === undefined ? records : comparable(records, others);
+	return compared.map(withoutTimes).sort().join("\n");
 }
 
 function broken(talks: readonly Talk[], next: () => number, number: number, seed: number): Talk {
@@ -54,21 +65,31 @@ function broken(talks: readonly Talk[], next: () => number, number: number, seed
 	return new Talk(conversation);
 }
 
-function offered(subject: Subject, talk: Talk, findings: Findings, name: string, pieceBytes: () => number): ParserRun {
+/** Null: the parser gave up. */
+function offered(
+	subject: Subject,
+	talk: Talk,
+	findings: Findings,
+	memory: Memory,
+	name: string,
+	pieceBytes: () => number,
+): Records | null {
 	findings.where = `“${talk.name}”, ${name}: ${base64(talk)}`;
-	const run = new ParserRun(subject, talk, findings, { memory: new Reused() });
+	const records: string[] = [];
+	const onExchange = (exchange: Exchange): number => records.push(JSON.stringify(exchange));
+	const run = new ParserRun(subject, talk, findings, { memory, onExchange });
 	for (const piece of talk.sent)
 		while (run.position(piece.dir) < piece.to)
 			run.next(piece.dir, Math.min(pieceBytes(), piece.to - run.position(piece.dir)));
 	run.end();
 	findings.settle();
-	return run;
+	return run.opaque === null ? records.sort() : null;
 }
 
 /** With holes, pauses and ends in between. */
-function mixed(subject: Subject, talk: Talk, findings: Findings, next: () => number): void {
+function mixed(subject: Subject, talk: Talk, findings: Findings, memory: Memory, next: () => number): void {
 	findings.where = `“${talk.name}”, with holes and pauses: ${base64(talk)}`;
-	const run = new ParserRun(subject, talk, findings, { memory: new Reused() });
+	const run = new ParserRun(subject, talk, findings, { memory, onExchange: (exchange) => JSON.stringify(exchange) });
 	for (const { dir, to } of talk.sent) {
 		while (run.position(dir) < to) {
 			const count = Math.min(1 + (next() % 50), to - run.position(dir));

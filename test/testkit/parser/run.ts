@@ -44,6 +44,8 @@ export interface RunOptions {
 	/** Offsets at which watching begins: after the first byte of the stream where they are not 0. */
 	readonly from?: readonly [number, number];
 	readonly onCall?: (what: string) => void;
+	/** Gets what comes out, for as long as the call takes, instead of `exchanges`. */
+	readonly onExchange?: (exchange: Exchange) => void;
 }
 
 const SOURCE = "testkit";
@@ -66,8 +68,9 @@ export class ParserRun {
 		this.#memory = options.memory ?? KEPT;
 		this.watch = { findings, created: 0, ...(options.onCall === undefined ? {} : { onCall: options.onCall }) };
 		const parsers = [watchedPlugin(subject.plugin, this.watch), ...subject.others];
+		const { onExchange = (exchange: Exchange) => this.exchanges.push(seen(exchange)) } = options;
 		const emit = (exchange: Exchange) => {
-			this.exchanges.push(seen(exchange));
+			onExchange(exchange);
 			(exchange as Exchange & { release(): void }).release();
 		};
 		this.#engine = new Engine({ maxBodyBytes: 64 << 20, connectionRecords: true }, parsers, emit);
