@@ -448,8 +448,17 @@ export interface MessageWriter extends PayloadWriter {
 	 * direction.
 	 */
 	finish(index: number, outcome: "ok" | "error" | "aborted"): void;
-	/** The other direction ended the message (a stream was reset): it ends where its own direction stands now. */
-	abandon(outcome: "ok" | "error" | "aborted"): void;
+	/**
+	 * The other direction ended the message (a stream was reset): it ends where its own direction stands now, or, where what
+	 * came after is none of it, behind the byte that `last` says.
+	 */
+	abandon(outcome: "ok" | "error" | "aborted", last?: LastByte): void;
+}
+
+/** The last byte of a message that may go on: its place, as `offsetAt` says, and when it came. */
+export interface LastByte {
+	readonly offset: number;
+	readonly us: number;
 }
 
 /** A message of a stream. Valid as long as the message that it is part of. */

@@ -1,6 +1,14 @@
 import type { Direction, GapCause } from "../events.js";
 import type { Attributes, Body, ExchangeMessage, HeaderList, Interim } from "../exchange.js";
-import type { ItemDecoder, MessageHead, MessageWriter, ParserPlugin, PartWriter, StructuredValue } from "../plugin.js";
+import type {
+	ItemDecoder,
+	LastByte,
+	MessageHead,
+	MessageWriter,
+	ParserPlugin,
+	PartWriter,
+	StructuredValue,
+} from "../plugin.js";
 import { formatTime } from "../wire/time.js";
 import type { CapturedExchange } from "./captured-exchange.js";
 import { Content } from "./content.js";
@@ -211,13 +219,13 @@ export class Message implements MessageWriter {
 		this.close(context.positionBefore(index) + shift, endUs, outcome, shift);
 	}
 
-	abandon(outcome: "ok" | "error" | "aborted"): void {
+	abandon(outcome: "ok" | "error" | "aborted", last?: LastByte): void {
 		const context = this.#context;
 		if (context === null) return;
 		this.#cut(outcome);
 		const { dir } = this;
-		const end = Math.max(this.startOffset, context.positionOf(dir));
-		this.close(end, context.timeAt(0), outcome, context.shiftOf(dir));
+		const end = Math.max(this.startOffset, last === undefined ? context.positionOf(dir) : last.offset + 1);
+		this.close(end, last?.us ?? context.timeAt(0), outcome, context.shiftOf(dir));
 	}
 
 	get id(): string {

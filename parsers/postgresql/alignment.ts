@@ -246,7 +246,7 @@ export class Alignment {
 			const { call } = next;
 			if (call === null || call.isLost) continue;
 			call.isLost = true;
-			call.closeRequest();
+			call.takesData = true;
 			call.request.flag("response-lost");
 			out.settle("partial", call.tag);
 		}

@@ -1,4 +1,4 @@
-import type { MessageWriter, Outcome, PartWriter, PayloadWriter } from "../../core/index.js";
+import type { LastByte, MessageWriter, Outcome, ParserOutput, PartWriter, PayloadWriter } from "../../core/index.js";
 import type { Columns } from "./columns.js";
 import type { Sql } from "./sql.js";
 import type { Portal, Statement } from "./statements.js";
@@ -24,6 +24,12 @@ export class Call {
 	hasBind = false;
 	/** The server asked for data. */
 	isCopyIn = false;
+	/** Data that follows is its own: the server asked for it, or nobody will tell whether it did. */
+	takesData = false;
+	/** Of what the client says no more than the rest of the question belongs to it. */
+	isAnswered = false;
+	/** The last byte of the request that was seen; there may be more. */
+	#last: LastByte | undefined;
 
 	response: MessageWriter | null = null;
 	/** Where rows go: the response, or its part for the current statement. Null between results. */
@@ -47,15 +53,22 @@ export class Call {
 		this.request = request;
 	}
 
-	/** Ends the request from the other direction: nothing more will come of it. */
-	closeRequest(): void {
-		if (!this.isRequestOpen || !this.isAsked) return;
-		this.isRequestOpen = false;
-		this.request.abandon("ok");
+	/** The message from byte `at` to `end` belongs to the request, which may go on. */
+	told(at: number, end: number, out: ParserOutput): void {
+		this.#last = { offset: out.offsetAt(at) + end - at - 1, us: out.timeAt(at) };
 	}
 
-	/** Whatever it answers, it is no data that it waits for. */
+	/** Nothing more will come of the request. Where it ends does not depend on what else the client was seen to say. */
+	closeRequest(): void {
+		this.isAnswered = true;
+		if (!this.isRequestOpen || !this.isAsked) return;
+		this.isRequestOpen = false;
+		this.request.abandon("ok", this.#last);
+	}
+
+	/** Whatever the server answers, it is no data that it waits for; of several statements a later one may. */
 	closeRequestUnlessCopyIn(): void {
-		if (!this.isCopyIn) this.closeRequest();
+		const mayComeLater = this.kind === "query" && (this.sql === null || this.sql.isMulti);
+		if (!this.isCopyIn && !mayComeLater) this.closeRequest();
 	}
 }

@@ -9,13 +9,15 @@ import { readOpening } from "./opening.js";
 import type { Session } from "./session.js";
 import { Sql } from "./sql.js";
 import { ParameterDecoder, type Portal, Statement } from "./statements.js";
-import { Front, int32, isFront, MAX_MESSAGE_BYTES, nulAt, uint16, uint32, utf8 } from "./wire.js";
+import { Front, HOLD, int32, isFront, MAX_MESSAGE_BYTES, nulAt, uint16, uint32, utf8 } from "./wire.js";
 
 /** Messages up to this size are looked at as a whole; of longer ones only what is needed. */
 const WHOLE_BYTES = 256 << 10;
 
 /** Data of a COPY may follow these. */
 const OF_COPY: readonly number[] = [Front.copyData, Front.copyDone, Front.copyFail, Front.sync, Front.flush];
+
+const OF_DATA: readonly number[] = [Front.copyData, Front.copyDone, Front.copyFail];
 
 /** What the client says. */
 export class ClientSide {
@@ -74,9 +76,10 @@ export class ClientSide {
 	#message(type: number, bytes: Uint8Array, at: number, end: number, out: ParserOutput): number {
 		if (type !== Front.password && this.#session.login?.isRequestOpen) this.#endRequest(this.#session.login, at);
 		if (this.#copier !== null && !OF_COPY.includes(type)) {
-			this.#endRequest(this.#copier, at);
+			this.#copier.closeRequest();
 			this.#copier = null;
 		}
+		if (OF_DATA.includes(type) && this.#mayBeRefused(out)) return HOLD;
 		switch (type) {
 			case Front.query:
 				return this.#query(bytes, at, end, out);
@@ -133,6 +136,7 @@ export class ClientSide {
 		call.request.head(requestHead(call, session));
 		call.isAsked = isWhole;
 		this.#copier = call.sql.mayCopyIn ? call : null;
+		if (call.sql.mayCopyIn) call.told(at, end, out);
 		if (!isWhole) {
 			this.#long.text(call, at + 5, end - at - 5);
 			return at + 5;
@@ -253,18 +257,27 @@ export class ClientSide {
 		else this.#redefine(call.sql);
 		this.#ask("execute", at, call, out, call.statement, portal);
 		call.request.head(requestHead(call, session, int32(bytes, nameEnd + 1)));
-		call.isAsked = true;
 		const mayCopyIn = call.sql === null || call.sql.mayCopyIn;
 		this.#copier = mayCopyIn ? call : null;
-		if (mayCopyIn) return end;
-		this.#endRequest(call, end);
+		call.isAsked = true;
+		if (mayCopyIn && !call.isAnswered) call.told(at, end, out);
+		else this.#endRequest(call, end);
 		return end;
+	}
+
+	/** Whether data belongs to the query before it only the server's answer tells, which may be captured after it. */
+	#mayBeRefused(out: ParserOutput): boolean {
+		const copier = this.#copier;
+		if (copier === null || !copier.isRequestOpen || copier.takesData) return false;
+		copier.takesData = out.mustProceed;
+		return !out.mustProceed;
 	}
 
 	#copyData(at: number, end: number, out: ParserOutput): number {
 		if (this.#session.expectations.last?.ask !== "copy-data") this.#ask("copy-data", at, null, out);
 		const request = this.#copier?.isRequestOpen ? this.#copier.request : null;
 		if (request === null) out.count("postgresql.copy_messages_not_kept");
+		else this.#copier?.told(at, end, out);
 		this.#long.raw(end - at - 5, request);
 		return at + 5;
 	}

@@ -97,7 +97,7 @@ export class LongMessage {
 		this.#ending = null;
 		// whether it is a COPY only the server will tell
 		call.isAsked = true;
-		if (isCopier(call)) return;
+		if (isCopier(call) && !call.isAnswered) return;
 		call.isRequestOpen = false;
 		call.request.finish(index, "ok");
 	}

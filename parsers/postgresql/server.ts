@@ -30,8 +30,6 @@ export class ServerSide {
 	#current: Call | null = null;
 	/** After an error the server reads nothing but a Sync. */
 	#isSkipping = false;
-	/** The exchange whose response broke off in a hole. */
-	#interrupted: Call | null = null;
 
 	constructor(session: Session) {
 		this.#session = session;
@@ -43,8 +41,6 @@ export class ServerSide {
 	/** Position after what was consumed, the same where more is needed, or HOLD. */
 	next(bytes: Uint8Array, at: number, out: ParserOutput): number {
 		if (this.#stream.left > 0) return this.#stream.take(bytes, at);
-		this.#interrupted?.closeRequest();
-		this.#interrupted = null;
 		const session = this.#session;
 		if (!session.isStarted || session.asked !== "nothing") return this.#opening(bytes, at, out);
 		if (bytes[at] === Back.dataRow && this.#current?.target != null) {
@@ -77,8 +73,7 @@ export class ServerSide {
 	lost(isMissing: boolean): void {
 		const session = this.#session;
 		this.#stream.stop();
-		// no message may be ended here
-		this.#interrupted = this.#current ?? this.#interrupted;
+		if (this.#current !== null) this.#current.takesData = true;
 		this.#current = null;
 		this.#isSkipping = false;
 		session.isStarted = true;
@@ -90,7 +85,6 @@ export class ServerSide {
 	}
 
 	ended(): void {
-		this.#interrupted?.closeRequest();
 		if (this.#session.expectations.first?.call !== this.#current) this.#finish(0);
 	}
 
@@ -106,7 +100,7 @@ export class ServerSide {
 			// what is said to a password may be captured before it
 			if (type === Back.authentication || type === Back.error) return HOLD;
 		}
-		if (this.#current?.isCopyIn && (type === Back.commandComplete || type === Back.error) && !out.mustProceed) {
+		if (this.#current?.isCopyIn && type !== Back.notice && !out.mustProceed) {
 			// and so may what is said to data
 			if (first?.call === this.#current && !this.#session.expectations.isCopyOver) return HOLD;
 		}
@@ -169,7 +163,7 @@ export class ServerSide {
 			case Back.copyIn:
 			case Back.copyOut:
 				call.copyFormat = bytes[at + 5] === 1 ? "binary" : "text";
-				if (type === Back.copyIn) call.isCopyIn = true;
+				if (type === Back.copyIn) call.isCopyIn = call.takesData = true;
 				else this.#results.start(call, at);
 				return end;
 			case Back.copyData:
@@ -217,6 +211,7 @@ export class ServerSide {
 	}
 
 	#complete(call: Call, tag: string, at: number, end: number): number {
+		call.closeRequestUnlessCopyIn();
 		this.#results.complete(call, tag, at);
 		if (call.kind !== "execute") return end;
 		if (call.isCopyIn) this.#session.expectations.dropCopy();
@@ -275,6 +270,7 @@ export class ServerSide {
 		if (this.#current !== call) this.#enter(call, at, out);
 		call.part?.attributes(resultAttributes(call));
 		call.outcome = "error";
+		if (!call.isCopyIn) call.closeRequest();
 		call.response?.head(errorHead(parsed, call));
 		if (first?.ask === "sync" || first?.ask === "query" || first?.ask === "function-call") return end;
 		if (first?.ask === "startup") {

@@ -1,6 +1,6 @@
 import test from "ava";
 import { toJson } from "../../../core/index.js";
-import { COPY } from "./copy.js";
+import { COPY, data as copied, formats } from "./copy.js";
 import { asked, LOGIN, lines, play, SIZES, type Step } from "./play.js";
 import * as wire from "./wire.js";
 
@@ -231,6 +231,42 @@ for (const size of SIZES) {
 		t.is(gone.response!.attributes["db.response.status_code"], "57P01");
 	});
 }
+
+test("whether data of a COPY was asked for does not depend on which direction was captured first", (t) => {
+	const question = [wire.parse("COPY t FROM STDIN"), wire.bindWith({}), wire.execute()];
+	const ask: Step = [0, ...question, wire.SYNC];
+	const data: Step = [0, copied("3\tthree\n"), wire.message("c"), wire.SYNC, wire.query("select 1")];
+	const one = [wire.columns("a"), wire.row("1"), wire.done("SELECT 1"), wire.READY];
+	const answers: readonly (readonly [Step, number, string])[] = [
+		[[1, wire.PARSED, wire.BOUND, formats("G"), wire.done("COPY 1"), wire.READY], 8, "COPY 1"],
+		[[1, wire.PARSED, wire.BOUND, wire.done("COPY 0"), wire.READY], 0, "COPY 0"],
+		[[1, wire.PARSED, wire.error("42501"), wire.READY], 0, "ERROR 42501"],
+	];
+	for (const [answer, bytes, result] of answers) {
+		// who waits for no data reads the Sync behind it as one of its own
+		const next: Step = bytes === 0 ? [1, wire.READY, ...one] : [1, ...one];
+		const orders = [
+			[ask, answer, data, next],
+			[ask, data, answer, next],
+			[answer, ask, data, next],
+			[answer, next, ask, data],
+		];
+		const told = orders.map((order) =>
+			asked(play([...LOGIN, ...order])).map(({ summary, request }) => [
+				summary.operation,
+				summary.result,
+				request?.body.bytes,
+				request?.bytes,
+			]),
+		);
+		const whole = Buffer.concat(question).length;
+		const [first] = told;
+		t.deepEqual(first?.[0]?.slice(0, 3), ["COPY t", result, bytes]);
+		if (bytes === 0) t.is(first?.[0]?.[3], whole);
+		t.is(first?.length, 2);
+		for (const other of told) t.deepEqual(other, first);
+	}
+});
 
 test("a cancel request is one message without its key; replication, GSSAPI and other versions are opaque by name", (t) => {
 	const cancel = Buffer.concat([wire.int32(16), wire.int32(80877102), wire.int32(77), Buffer.from("hunt")]);

@@ -2,6 +2,7 @@ import type {
 	Attributes,
 	HeaderList,
 	ItemDecoder,
+	LastByte,
 	MessageHead,
 	MessageWriter,
 	PartDecoder,
@@ -167,10 +168,10 @@ export class WatchedWriter extends WatchedPayload<MessageWriter> implements Mess
 		this.inner.finish(index, outcome);
 	}
 
-	abandon(outcome: "ok" | "error" | "aborted"): void {
+	abandon(outcome: "ok" | "error" | "aborted", last?: LastByte): void {
 		this.out.speaking("abandon");
 		this.#end();
-		this.inner.abandon(outcome);
+		this.inner.abandon(outcome, last);
 	}
 
 	#end(): void {
