@@ -80,6 +80,7 @@ async function run(scope: Scope, { folder, url, source = {}, spool = {}, capture
 	const queue = {
 		when_full: "spool",
 		spool: { path: join(folder, "spool"), ...spool },
+		max_exchanges: 1_000_000,
 		retry_ms: 50,
 		retry_max_ms: 500,
 	};
@@ -115,13 +116,13 @@ class Running {
 	}
 
 	async until(is: () => boolean | Promise<boolean>): Promise<void> {
-		await this.program.until(is, 60_000);
+		await this.program.until(is, 120_000);
 	}
 
-	/** Everything that came was delivered: nothing waits. */
+	/** Everything that came was delivered: nothing waits. The source must have become silent. */
 	async isThrough(): Promise<boolean> {
 		const waiting = await this.metric("polytap_sink_spool_waiting");
-		return waiting + (await this.metric("polytap_sink_waiting")) < RATE;
+		return waiting + (await this.metric("polytap_sink_waiting")) === 0;
 	}
 }
 
@@ -134,31 +135,30 @@ function outOfOrder(received: readonly Received[]): number {
 
 test.serial("an endpoint that refuses, then is gone, then is back: everything arrives, once, in order", (t) =>
 	withScope(async (scope) => {
-		t.timeout(180_000);
+		t.timeout(600_000);
 		const endpoint = new Endpoint();
 		await endpoint.up();
 		scope.defer(() => endpoint.down());
-		const running = await run(scope, { folder: await scope.folder(), url: endpoint.url });
-		await running.until(() => endpoint.received.length > RATE);
+		const most = 6 * RATE;
+		const running = await run(scope, { folder: await scope.folder(), url: endpoint.url, source: { most } });
+		await running.until(() => endpoint.received.length > RATE / 2);
 		endpoint.status = 503;
-		await pause(2_000);
+		// what had come is answered
+		await running.until(async () => (await running.metric("polytap_sink_spooled_total")) > 0);
 		const taken = endpoint.received.length;
 		await endpoint.down();
 		// it goes to the disk
-		await running.until(async () => (await running.metric("polytap_sink_spooled_total")) > 3 * RATE);
+		await running.until(async () => (await running.metric("polytap_sink_spooled_total")) > RATE);
 		t.is(endpoint.received.length, taken);
 		endpoint.status = 200;
 		await endpoint.up();
-		await running.until(() => running.isThrough());
+		await running.until(() => unique(endpoint.received) === most);
 		const { code } = await running.program.stop("SIGTERM", 60_000);
 		t.is(code, 0, running.program.stderr);
-		const made = endpoint.received.at(-1)!.number + 1;
-		t.is(endpoint.received.length, made, "each once");
-		t.is(unique(endpoint.received), made, "and all of them");
+		t.is(endpoint.received.length, most, "each once");
 		t.is(outOfOrder(endpoint.received), 0);
-		t.true(made > 4 * RATE);
 		t.log(
-			`${made} made, ${endpoint.received.length} received, ${endpoint.received.length - unique(endpoint.received)} twice`,
+			`${most} made, ${endpoint.received.length} received, ${endpoint.received.length - unique(endpoint.received)} twice`,
 		);
 	}),
 );
@@ -195,13 +195,20 @@ test.serial(
 	"kill -9 over a spool, the endpoint down and up: what was acknowledged arrives, copies have the same id",
 	(t) =>
 		withScope(async (scope) => {
-			t.timeout(300_000);
+			t.timeout(600_000);
 			const endpoint = new Endpoint();
 			await endpoint.up();
 			scope.defer(() => endpoint.down());
 			const folder = await scope.folder();
 			/** Numbers that were acknowledged before each kill. */
 			const ranges: (readonly [number, number])[] = [];
+			/** How many of them the endpoint has not got. */
+			const missing = () => {
+				const numbers = new Set(endpoint.received.map(({ number }) => number));
+				let count = 0;
+				for (const [first, end] of ranges) for (let n = first; n < end; n++) if (!numbers.has(n)) count++;
+				return count;
+			};
 			let from = 0;
 			const rounds = 3;
 			for (let round = 0; round <= rounds; round++) {
@@ -209,12 +216,12 @@ test.serial(
 				const running = await run(scope, {
 					folder,
 					url: endpoint.url,
-					source: { from },
+					source: { from, most: 4 * RATE },
 					spool: { always: true, sync_ms: 20 },
 				});
 				if (round === rounds) {
 					endpoint.status = 200;
-					await running.until(() => running.isThrough());
+					await running.until(() => missing() === 0);
 					await running.program.stop("SIGTERM", 60_000);
 					break;
 				}
@@ -232,17 +239,14 @@ test.serial(
 				ranges.push([from, least]);
 				from = least + 100_000;
 			}
-			const numbers = new Set(endpoint.received.map(({ number }) => number));
-			let lost = 0;
-			for (const [first, end] of ranges) for (let n = first; n < end; n++) if (!numbers.has(n)) lost++;
-			t.is(lost, 0);
+			t.is(missing(), 0);
 			t.log(`${judge(t, endpoint.received, 0)} copies in all`);
 		}),
 );
 
 test.serial("a worker that is ended over its spool: the next one has it, nothing acknowledged is lost", (t) =>
 	withScope(async (scope) => {
-		t.timeout(180_000);
+		t.timeout(600_000);
 		const endpoint = new Endpoint();
 		await endpoint.up();
 		scope.defer(() => endpoint.down());
@@ -251,17 +255,20 @@ test.serial("a worker that is ended over its spool: the next one has it, nothing
 		const running = await run(scope, {
 			folder,
 			url: endpoint.url,
-			source: { loop_file: loopFile },
+			source: { loop_file: loopFile, most: 4 * RATE },
 			spool: { always: true, sync_ms: 20 },
-			capture: { worker_timeout_ms: 2_000 },
+			capture: { worker_timeout_ms: 4_000 },
 		});
 		const isHung = () => /WORKER_HUNG/.test(running.program.stderr);
-		await running.until(async () => (await running.metric("polytap_sink_spool_acknowledged_total")) > RATE);
+		let least = 0;
+		await running.until(async () => {
+			least = await running.metric("polytap_sink_spool_acknowledged_total");
+			return least > RATE;
+		});
 		await writeFile(loopFile, "");
-		const least = await acknowledged(running, isHung);
-		t.true(least > RATE);
+		await running.until(isHung);
 		const newest = endpoint.received.at(-1)?.number ?? 0;
-		await running.until(() => endpoint.received.some(({ number }) => number > newest + 2 * RATE));
+		await running.until(() => endpoint.received.some(({ number }) => number > newest + RATE));
 		await running.until(() => running.isThrough());
 		const { code } = await running.program.stop("SIGTERM", 60_000);
 		t.is(code, 0, running.program.stderr);

@@ -8,6 +8,8 @@ const config = z.strictObject({
 	turn_ms: z.int().default(10),
 	/** Number of the first connection. */
 	from: z.int().default(0),
+	/** So many, then it is silent. */
+	most: z.int().default(2 ** 31),
 	/** When there is such a file it is removed, and the next connection hangs the parser. */
 	loop_file: z.string().default(""),
 });
@@ -27,7 +29,7 @@ const source: SourcePlugin<z.output<typeof config>> = {
 		},
 		close: async () => {},
 	}),
-	create: ({ per_second, turn_ms, loop_file }, { host }) => {
+	create: ({ per_second, turn_ms, most, loop_file }, { host }) => {
 		let made = 0;
 		return {
 			open: async () => {},
@@ -37,10 +39,12 @@ const source: SourcePlugin<z.output<typeof config>> = {
 				while (!signal.aborted) {
 					const due = Math.floor(((performance.now() - started) * per_second) / 1000);
 					const batch: CaptureEvent[] = [];
-					for (; made < due; made++) {
+					const say = (text: (number: number) => string) => {
 						const number = Atomics.add(next, 0, 1);
-						batch.push(...connection(number, isRemoved(loop_file) ? LOOP : `?${number}\n`, Date.now() * 1000));
-					}
+						batch.push(...connection(number, text(number), Date.now() * 1000));
+					};
+					for (; made < Math.min(due, most); made++) say((number) => `?${number}\n`);
+					if (isRemoved(loop_file)) say(() => LOOP);
 					yield batch;
 					await delay(turn_ms);
 				}
