@@ -3,12 +3,14 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
 import { stringify } from "yaml";
+import type { Health } from "../../core/app/health.js";
 import type { Totals } from "../../core/app/totals.js";
-import { CLI } from "./support/polytap.js";
+import { CLI, METRICS, startPolytap } from "./support/polytap.js";
 import { Program } from "./support/program.js";
 import { withScope } from "./support/scope.js";
 
 const MODULE = new URL("./support/faulty-plugins.js", import.meta.url).pathname;
+const RATE = new URL("./support/rate-plugins.js", import.meta.url).pathname;
 
 /** Most of a run is waiting for something that hangs. */
 const AT_ONCE = 6;
@@ -103,3 +105,35 @@ test.serial("a parser that scribbles on its bytes spoils nobody else's", async (
 	t.true(out.includes('"operation":"hello"'));
 	t.false(stderr.includes("PARSER_FAILED"));
 });
+
+test.serial("health names a source and a sink that failed while the others work", (t) =>
+	withScope(async (scope) => {
+		const folder = await scope.folder();
+		const polytap = await startPolytap(scope, {
+			config: {
+				plugins: [MODULE, RATE],
+				metrics: METRICS,
+				sources: {
+					bad: { type: "faulty-source", fault: "batches-throw" },
+					live: { type: "rate", per_second: 100 },
+				},
+				sinks: {
+					broken: { type: "faulty-sink", fault: "open-throw" },
+					file: { type: "jsonl", path: join(folder, "out.jsonl") },
+				},
+			},
+		});
+		const base = /http:\/\/\S+(?=\/metrics)/.exec(polytap.program.stderr)?.[0];
+		const health = async () => (await (await fetch(`${base}/healthz`)).json()) as Health;
+		await polytap.program.until(async () => (await health()).sources.bad?.state === "failed", 60_000);
+		const response = await fetch(`${base}/healthz`);
+		t.is(response.status, 200);
+		const { status, sources, sinks, problems } = (await response.json()) as Health;
+		t.is(status, "degraded");
+		t.deepEqual(sources, { bad: { type: "faulty-source", state: "failed" }, live: { type: "rate", state: "running" } });
+		t.deepEqual(sinks, { broken: { type: "faulty-sink", state: "failed" }, file: { type: "jsonl", state: "running" } });
+		const named = problems.map(({ origin, code }) => `${origin} ${code}`).sort();
+		t.deepEqual(named, ["bad SOURCE_FAILED", "broken SINK_FAILED"]);
+		t.is((await fetch(`${base}/readyz`)).status, 200);
+	}),
+);

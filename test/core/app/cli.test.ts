@@ -126,3 +126,29 @@ test("check: standard input, and what takes effect without its secrets", (t) => 
 	t.regex(stdout, /^ {6}when_full: drop_oldest$/m);
 	t.false(stdout.includes("hunter2"));
 });
+
+/** What bash offers for the last of these words. */
+function completed(...words: readonly string[]): string[] {
+	const script = `source <("$0" "$1" completion bash); shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _polytap; echo "\${COMPREPLY[@]}"`;
+	const args = ["-c", script, process.execPath, CLI, "polytap", ...words];
+	const { stdout, stderr } = spawnSync("bash", args, { encoding: "utf8", timeout: 60_000 });
+	if (stderr !== "") throw new Error(stderr);
+	return stdout.trim().split(" ");
+}
+
+test("completion: bash offers commands, options and the values that an option may have", (t) => {
+	t.deepEqual(completed("ru"), ["run"]);
+	t.true(completed("").includes("doctor"));
+	t.deepEqual(completed("run", "--fo"), ["--for", "--format"]);
+	t.deepEqual(completed("read", "x.pcap", "--format", "json"), ["jsonl"]);
+	t.deepEqual(completed("create", "s"), ["source", "sink"]);
+});
+
+test("completion: a script for zsh that zsh can read", (t) => {
+	const { status, stdout } = polytap("completion", "zsh");
+	t.is(status, 0);
+	t.regex(stdout, /^#compdef polytap\n/);
+	const { error, stderr } = spawnSync("zsh", ["-n"], { input: stdout, encoding: "utf8", timeout: 60_000 });
+	if (error !== undefined) process.stderr.write("SKIPPED reading the completion of zsh: zsh is not installed\n");
+	else t.is(stderr, "");
+});
