@@ -257,7 +257,7 @@ test.serial("a worker that is ended over its spool: the next one has it, nothing
 			url: endpoint.url,
 			source: { loop_file: loopFile, most: 4 * RATE },
 			spool: { always: true, sync_ms: 20 },
-			capture: { worker_timeout_ms: 4_000 },
+			capture: { worker_timeout_ms: 8_000 },
 		});
 		const isHung = () => /WORKER_HUNG/.test(running.program.stderr);
 		let least = 0;
