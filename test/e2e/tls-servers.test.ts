@@ -57,10 +57,11 @@ needing("PostgreSQL", missingPostgresql() ?? missing("openssl"))(
 			const records = await recordsOf(capture);
 			const answered = records.filter(({ summary }) => summary.operation.toLowerCase().startsWith("select"));
 			t.is(answered.length, 20);
-			answered.forEach(({ connection, response }, n) => {
-				t.is(connection.tls?.library, "openssl");
-				t.true(JSON.stringify(response?.body.data).includes(texts[n]!), `answer ${n}`);
-			});
+			for (const { connection } of answered) t.is(connection.tls?.library, "openssl");
+			// connections come out in any order
+			const answers = answered.map(({ response }) => JSON.stringify(response?.body.data));
+			for (const [n, text] of texts.entries())
+				t.is(answers.filter((answer) => answer.includes(text)).length, 1, `answer ${n}`);
 			t.false(records.some(({ protocol }) => protocol === "tls" || protocol === "raw"));
 		}),
 );
