@@ -2,6 +2,7 @@
 import { Readable } from "node:stream";
 import type { Connection } from "mysql2/promise";
 import type { Exchange } from "../../../core/index.js";
+import { callsReturned } from "./usage.js";
 
 export interface Said {
 	readonly command: string;
@@ -46,6 +47,8 @@ export async function talk(connection: Connection, said: Said[]): Promise<void> 
 	await query("SELECT COUNT(*) AS n FROM t");
 	await connection.ping();
 	said.push({ command: "PING", text: "", outcome: "ok", rows: null, parameters: "" });
+	// another connection is another thread of the server: what it says may be captured before the end of this one
+	await callsReturned();
 }
 
 export function sayOf({ request, response, outcome }: Exchange): Said {
