@@ -18,6 +18,38 @@ export function makeLog(options: LogOptions = DEFAULT_LOG, write: (text: string)
 	return options.format === "json" ? jsonLog(options, write) : textLog(options, write);
 }
 
+/** Of a run: a reload may give it other options. */
+export class RunLog implements Log {
+	private log: Log;
+	private readonly write: (text: string) => void;
+
+	constructor(options: LogOptions, write: (text: string) => void = say) {
+		this.write = write;
+		this.log = makeLog(options, write);
+	}
+
+	/** From the next line on. */
+	use(options: LogOptions): void {
+		this.log = makeLog(options, this.write);
+	}
+
+	error(notice: Notice): void {
+		this.log.error(notice);
+	}
+
+	warn(notice: Notice, origin: string): void {
+		this.log.warn(notice, origin);
+	}
+
+	info(message: string): void {
+		this.log.info(message);
+	}
+
+	totals(totals: Totals): void {
+		this.log.totals(totals);
+	}
+}
+
 function textLog({ level }: LogOptions, write: (text: string) => void): Log {
 	return {
 		error: (notice) => write(formatNotice("error", notice)),

@@ -28,13 +28,14 @@ export function planReload(now: Config, next: Config, plugins: PluginModules, ne
 	const isRedactNew = !isDeepStrictEqual(now.redact, next.redact);
 	if (isRedactNew) applied.push("redact");
 	for (const key of changedKeys(now.capture, next.capture)) applied.push(`capture.${key}`);
+	for (const key of changedKeys(now.log, next.log)) applied.push(`log.${key}`);
 	for (const key of changedKeys(now, next)) if (!LOOKED_AT.has(key)) notApplied.push(...waiting(key, now, next));
 	notApplied.push(...protocolChanges(now.protocols, next.protocols));
 	const [known, wanted] = [plugins, nextPlugins].map(({ parsers }) => new Set(parsers.map(({ name }) => name)));
 	for (const name of wanted!) if (!known!.has(name)) notApplied.push(`parser ${name} (needs a restart)`);
 	for (const name of known!) if (!wanted!.has(name)) notApplied.push(`parser ${name} is gone (needs a restart)`);
 	return {
-		config: { ...now, capture: next.capture, redact: next.redact, sinks: sinks.effective },
+		config: { ...now, capture: next.capture, log: next.log, redact: next.redact, sinks: sinks.effective },
 		change: {
 			plugins: { ...plugins, sinks: nextPlugins.sinks },
 			open: sinks.open,
@@ -50,7 +51,14 @@ export function planReload(now: Config, next: Config, plugins: PluginModules, ne
 }
 
 /** By themselves; whatever else a config has, now or some day, waits for a restart and is named. */
-const LOOKED_AT: ReadonlySet<string> = new Set<keyof Config>(["sources", "sinks", "redact", "capture", "protocols"]);
+const LOOKED_AT: ReadonlySet<string> = new Set<keyof Config>([
+	"sources",
+	"sinks",
+	"redact",
+	"capture",
+	"log",
+	"protocols",
+]);
 
 /** What of a top-level key waits: its options one by one where it is there before and after. */
 function waiting(key: string, now: Config, next: Config): string[] {

@@ -3,7 +3,7 @@ import { formatError } from "../config/load.js";
 import { PolytapError } from "../errors.js";
 import { BUILTINS } from "./builtins.js";
 import { ConfigProblems, readConfig } from "./config-file.js";
-import type { Log } from "./log.js";
+import type { RunLog } from "./log.js";
 import { noticeOf } from "./notice.js";
 import { type ManagerState, reloading } from "./notify.js";
 import { Plugins } from "./plugins.js";
@@ -12,7 +12,7 @@ import type { Supervisor } from "./supervisor.js";
 export class Reloader {
 	private readonly file: string;
 	private readonly supervisor: Pick<Supervisor, "reload" | "reloadRefused">;
-	private readonly log: Log;
+	private readonly log: RunLog;
 	private readonly tellManager: (state: ManagerState) => void;
 	private isBusy = false;
 	private again = false;
@@ -20,7 +20,7 @@ export class Reloader {
 	constructor(
 		file: string,
 		supervisor: Pick<Supervisor, "reload" | "reloadRefused">,
-		log: Log,
+		log: RunLog,
 		tellManager: (state: ManagerState) => void,
 	) {
 		this.file = file;
@@ -55,6 +55,7 @@ export class Reloader {
 			this.log.error(asFailure(problem.message, problem.code));
 			return;
 		}
+		this.log.use(loaded.config.log);
 		this.log.info(`reload: applied: ${applied.length === 0 ? "nothing differs" : applied.join(", ")}`);
 		if (notApplied.length > 0) this.log.info(`reload: not applied: ${notApplied.join(", ")}`);
 	}

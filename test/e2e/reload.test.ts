@@ -4,7 +4,7 @@ import { join } from "node:path";
 import test from "ava";
 import { stringify } from "yaml";
 import type { Totals } from "../../core/app/totals.js";
-import { CLI } from "./support/polytap.js";
+import { CLI, startPolytap } from "./support/polytap.js";
 import { Program, pause } from "./support/program.js";
 import { withScope } from "./support/scope.js";
 import { memoryUse } from "./support/usage.js";
@@ -97,4 +97,23 @@ test("reloads under load lose nothing", (t) =>
 		t.log(
 			`${RELOADS} reloads, ${made} exchanges, 0 lost; resident MiB ${mib(0)}, ${mib(Math.floor(RELOADS / 2))}, ${mib(-1)}`,
 		);
+	}));
+
+test("a log changes its format, and back", (t) =>
+	withScope(async (scope) => {
+		const config = (log: Readonly<Record<string, string>>) => ({
+			plugins: [MODULE],
+			log,
+			sources: { live: { type: "rate", per_second: 10 } },
+			sinks: { out: { type: "blackhole" } },
+		});
+		const polytap = await startPolytap(scope, { config: config({}) });
+		const reload = async (log: Readonly<Record<string, string>>, told: RegExp) => {
+			await writeFile(polytap.configPath, stringify({ version: 1, ...config(log) }));
+			process.kill(polytap.pid, "SIGHUP");
+			await polytap.program.until(() => told.test(polytap.program.stderr), 60_000);
+		};
+		await reload({ format: "json" }, /^\{"level":"info",.*"msg":"reload: applied: log\.format"\}$/m);
+		await reload({}, /^reload: applied: log\.format$/m);
+		t.notRegex(polytap.program.stderr, /not applied/);
 	}));

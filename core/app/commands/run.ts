@@ -8,7 +8,7 @@ import { makeConfig, readConfig } from "../config-file.js";
 import { RateLimitedBoard } from "../diagnostics.js";
 import { type Format, stdoutSink } from "../formats.js";
 import { Liveness } from "../liveness.js";
-import { type Log, makeLog } from "../log.js";
+import { type Log, RunLog } from "../log.js";
 import type { MetricsServer } from "../metrics-server.js";
 import { exitCodeOf, type Notice, noticeOf } from "../notice.js";
 import { type ManagerState, notifyManager, watchdogMs } from "../notify.js";
@@ -40,7 +40,7 @@ export async function run(options: RunOptions, signals: Signals): Promise<number
 	const { stop } = signals;
 	const chosen = await configOf(options);
 	const { config, modules, pluginFailures } = chosen;
-	const log = makeLog(config.log);
+	const log = new RunLog(config.log);
 	const board = new RateLimitedBoard(log);
 	for (const failure of pluginFailures) board.warn(failure, "plugins");
 	if (config.sources.length === 0 || config.sinks.length === 0) {
