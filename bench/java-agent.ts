@@ -3,10 +3,12 @@
  * ends in one JVM, and the start of a JVM; without the agent, with it and nobody to talk to, and with polytap. Interleaved rounds, medians, ratios of one round:
  * `node dist/bench/java-agent.js [--rounds 5] [--seconds 4] [--reports FOLDER]`. Needs a JDK and the agent.
  */
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { findJdks, JavaPrograms, missingJava } from "../test/e2e/support/java.js";
 import { REPOSITORY, startPolytap } from "../test/e2e/support/polytap.js";
+import { runProgram } from "../test/e2e/support/program.js";
 import { withScope } from "../test/e2e/support/scope.js";
 import { describeMachine } from "./harness/machine.js";
 import { publish } from "./harness/report.js";
@@ -18,11 +20,14 @@ const WARM_MS = 4_000;
 const OPTIONS = ["-XX:TieredStopAtLevel=4", "-Xmx512m", "-XX:-BytecodeVerificationLocal"];
 
 const AGENTS = ["none", "nobody listens", "polytap"] as const;
+/** What any agent costs: a JVM that has one resolves its modules anew. */
+const EMPTY = "an agent that does nothing";
+const STARTED = ["none", EMPTY, "nobody listens", "polytap"] as const;
 const PROGRAMS = ["Engine", "Load", "start"] as const;
 interface Kind {
 	readonly name: string;
 	readonly program: (typeof PROGRAMS)[number];
-	readonly agent: (typeof AGENTS)[number];
+	readonly agent: (typeof STARTED)[number];
 	readonly bytes: number;
 }
 
@@ -51,7 +56,9 @@ const jdk = findJdks()[0]!;
 const baseOf = ({ program, bytes }: Kind) => `${program} ${bytes} B, none`;
 const kinds: Kind[] = PROGRAMS.flatMap((program) =>
 	(program === "start" ? [0] : [200, 16_000]).flatMap((bytes) =>
-		AGENTS.map((agent): Kind => ({ name: `${program} ${bytes} B, ${agent}`, program, agent, bytes })),
+		(program === "start" ? STARTED : AGENTS).map(
+			(agent): Kind => ({ name: `${program} ${bytes} B, ${agent}`, program, agent, bytes }),
+		),
 	),
 );
 
@@ -59,20 +66,26 @@ const machine = describeMachine(REPOSITORY);
 await withScope(async (scope) => {
 	const programs = await JavaPrograms.compile(
 		scope,
-		["Load", "Engine"].map((name) => `../../../bench/java/${name}.java`),
+		["Load", "Engine", "Nothing"].map((name) => `../../../bench/java/${name}.java`),
 	);
+	const emptyJar = join(programs.folder, "nothing.jar");
+	const manifest = join(programs.folder, "manifest");
+	await writeFile(manifest, "Premain-Class: Nothing\n");
+	const classes = ["-C", join(programs.folder, "classes"), "Nothing.class"];
+	await runProgram(join(jdk.home, "bin/jar"), ["cfm", emptyJar, manifest, ...classes], 60_000);
 
 	async function measure({ program, agent, bytes }: Kind): Promise<Result> {
 		return withScope(async (inner) => {
 			const path = join(await inner.folder(), "java.sock");
-			const listen = agent === "none" ? null : `unix:${path}`;
+			const listen = agent === "none" || agent === EMPTY ? null : `unix:${path}`;
+			const options = agent === EMPTY ? [...OPTIONS, `-javaagent:${emptyJar}`] : OPTIONS;
 			const sources = { jvm: { type: "java-agent", listen: path } };
 			const config = { sources, sinks: { none: { type: "blackhole" } } };
 			const polytap = agent === "polytap" ? await startPolytap(inner, { config }) : null;
 			const ms = String(Number(values.seconds) * 1000);
 			const args = program === "start" ? ["Load"] : [program, programs.keyStore, String(bytes), String(WARM_MS), ms];
 			const from = performance.now();
-			const stdout = await programs.run(jdk, listen, args, OPTIONS);
+			const stdout = await programs.run(jdk, listen, args, options);
 			const tookMs = performance.now() - from;
 			const said = JSON.parse(/\{.*\}/.exec(stdout)?.[0] ?? "{}");
 			if (program === "Load" && said.wrong !== 0) throw new Error(`${said.wrong} answers were wrong`);
@@ -107,7 +120,7 @@ await withScope(async (scope) => {
 		machine,
 		command: `node dist/bench/java-agent.js --rounds ${values.rounds} --seconds ${values.seconds}`,
 		method: [
-			`JDK ${jdk.version}. Requests: HttpsServer and java.net.http in one JVM, one request after the other over one connection, so every exchange is captured at both ends: twice the work of a service that is one end. Records: two SSLEngines in memory, one record after the other, no socket; with polytap more is made than anybody could read, so what does not fit into the queue is dropped. Start: a main that returns at once, the time that its process takes.`,
+			`JDK ${jdk.version}. Requests: HttpsServer and java.net.http in one JVM, one request after the other over one connection, so every exchange is captured at both ends: twice the work of a service that is one end. Records: two SSLEngines in memory, one record after the other, no socket; with polytap more is made than anybody could read, so what does not fit into the queue is dropped. Start: a main that returns at once, the time that its process takes; with any agent a JVM does not use the archive of its resolved modules, so one that does nothing is measured, too.`,
 			`${WARM_MS / 1000} s of warming up, then the seconds that are measured; each kind once a round, each round beginning with another one.`,
 			"polytap runs on the same two processors, parses everything and writes to the sink that counts.",
 			"The ratio is that of the same round to the kind without agent; each cell is the median of the rounds, least and most in brackets.",

@@ -121,9 +121,9 @@ export class Bridge {
 		return Date.now() * 1000;
 	}
 
-	capture(): { semantics: boolean; plain: boolean; values: boolean } {
-		const { semantics, plain, values } = this.options;
-		return { semantics, plain, values };
+	capture(): { semantics: boolean; plain: boolean; values: boolean; traces: boolean } {
+		const { semantics, plain, values, traces } = this.options;
+		return { semantics, plain, values, traces };
 	}
 
 	/** The JVM of a session that said who it is, or why it is refused. */

@@ -51,6 +51,12 @@ export const javaOptions = z
 			.boolean()
 			.default(false)
 			.describe("With `semantics`: also the values that are bound to statements, as the driver prints them."),
+		traces: z
+			.boolean()
+			.default(false)
+			.describe(
+				"With `semantics`: also the ids of trace and span that a thread works on (OpenTelemetry's current span, else SLF4J's MDC).",
+			),
 		credit_bytes: z
 			.int()
 			.min(1 << 18)

@@ -95,9 +95,9 @@ export const initializeResult = z.object({
 	maxRows: count.describe("rows of one message"),
 	creditBytes: count.describe("what may be sent at once: payload, and 64 for each row"),
 	capture: z
-		.object({ semantics: z.boolean(), plain: z.boolean(), values: z.boolean() })
+		.object({ semantics: z.boolean(), plain: z.boolean(), values: z.boolean(), traces: z.boolean() })
 		.describe(
-			"wanted beside plaintext of TLS: what only the runtime knows; connections without TLS; values bound to statements",
+			"wanted beside plaintext of TLS: what only the runtime knows; connections without TLS; values bound to statements; ids of traces",
 		),
 });
 

@@ -8,6 +8,7 @@ import {
 	findJdks,
 	JavaPrograms,
 	jars,
+	mavenJar,
 	missingJava,
 	nettyNative,
 	saidBy,
@@ -27,11 +28,13 @@ interface Library {
 	readonly providers?: readonly string[];
 	/** Folder of native libraries, made for it. */
 	readonly native?: true;
+	readonly options?: readonly string[];
 }
 
 const NETTY = jars(
 	...["common", "buffer", "transport", "handler", "codec", "codec-http", "resolver"].map((part) => `netty-${part}`),
 	"netty-transport-native-unix-common",
+	"netty-transport-native-epoll",
 	"netty-tcnative",
 );
 const LIBRARIES: readonly Library[] = [
@@ -95,6 +98,14 @@ const LIBRARIES: readonly Library[] = [
 		providers: ["netty-openssl"],
 		native: true,
 	},
+	{
+		name: "Netty over its own epoll, which has no channel of the JDK",
+		file: "NettyPair.java",
+		classpath: [...NETTY, mavenJar("io.netty", "netty-transport-native-epoll", "4.1.48.Final", "linux-x86_64")],
+		args: (keyStore) => ["NettyPair", "JDK", keyStore, "10"],
+		exchanges: 10,
+		options: ["-Depoll=true"],
+	},
 ];
 
 const lacking = missingJava();
@@ -109,7 +120,8 @@ for (const library of LIBRARIES) {
 	live(`${library.name}: every exchange at both ends`, (t) =>
 		withScope(async (scope) => {
 			const programs = await JavaPrograms.compile(scope, ["Https.java", library.file], library.classpath);
-			const options = library.native ? [`-Djava.library.path=${await nettyNative(programs)}`] : [];
+			const options = [...(library.options ?? [])];
+			if (library.native) options.push(`-Djava.library.path=${await nettyNative(programs)}`);
 			const capture = await startJavaCapture(scope);
 			const said = saidBy(await programs.run(jdk!, capture.agent, library.args(programs.keyStore), options));
 			const exchanges = await stopCleanly(t, capture);

@@ -5,7 +5,11 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInitializer;
+import io.netty.channel.EventLoopGroup;
 import io.netty.channel.SimpleChannelInboundHandler;
+import io.netty.channel.epoll.EpollEventLoopGroup;
+import io.netty.channel.epoll.EpollServerSocketChannel;
+import io.netty.channel.epoll.EpollSocketChannel;
 import io.netty.channel.nio.NioEventLoopGroup;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.channel.socket.nio.NioSocketChannel;
@@ -32,7 +36,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
 import javax.net.ssl.KeyManagerFactory;
 
-/** java NettyPair JDK|OPENSSL KEYSTORE COUNT: a server and a client of Netty in one JVM. */
+/** java [-Depoll=true] NettyPair JDK|OPENSSL KEYSTORE COUNT: a server and a client of Netty in one JVM. */
 public final class NettyPair {
 	private static final int MOST = 4 << 20;
 
@@ -50,11 +54,12 @@ public final class NettyPair {
 						.sslProvider(provider)
 						.trustManager(InsecureTrustManagerFactory.INSTANCE)
 						.build();
-		NioEventLoopGroup loops = new NioEventLoopGroup(2);
+		boolean isEpoll = Boolean.getBoolean("epoll");
+		EventLoopGroup loops = isEpoll ? new EpollEventLoopGroup(2) : new NioEventLoopGroup(2);
 		Channel server =
 				new ServerBootstrap()
 						.group(loops)
-						.channel(NioServerSocketChannel.class)
+						.channel(isEpoll ? EpollServerSocketChannel.class : NioServerSocketChannel.class)
 						.childHandler(
 								new ChannelInitializer<Channel>() {
 									@Override
@@ -72,7 +77,7 @@ public final class NettyPair {
 		Channel client =
 				new Bootstrap()
 						.group(loops)
-						.channel(NioSocketChannel.class)
+						.channel(isEpoll ? EpollSocketChannel.class : NioSocketChannel.class)
 						.handler(
 								new ChannelInitializer<Channel>() {
 									@Override

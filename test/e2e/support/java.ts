@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, readFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ExecutionContext } from "ava";
 import type { Totals } from "../../../core/app/totals.js";
@@ -174,7 +174,12 @@ export function agentOf(path: string): string {
 export async function startJavaCapture(
 	scope: Scope,
 	options: {
-		readonly jvm?: { readonly listen?: string; readonly plain?: boolean; readonly values?: boolean };
+		readonly jvm?: {
+			readonly listen?: string;
+			readonly plain?: boolean;
+			readonly values?: boolean;
+			readonly traces?: boolean;
+		};
 		readonly sources?: object;
 	} = {},
 ): Promise<JavaCapture> {
@@ -208,6 +213,12 @@ export async function startJavaCapture(
 /** Of Debian's Java libraries. */
 export function jars(...names: readonly string[]): string[] {
 	return names.map((name) => `/usr/share/java/${name}.jar`);
+}
+
+/** Of Maven's local repository, where `mvn dependency:get -Dartifact=GROUP:NAME:VERSION[:jar:CLASSIFIER]` puts it. */
+export function mavenJar(group: string, name: string, version: string, classifier?: string): string {
+	const file = `${[name, version, ...(classifier === undefined ? [] : [classifier])].join("-")}.jar`;
+	return join(homedir(), ".m2/repository", ...group.split("."), name, version, file);
 }
 
 /** Netty's OpenSSL of Debian. */

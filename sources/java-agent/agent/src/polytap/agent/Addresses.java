@@ -36,7 +36,11 @@ final class Addresses {
 		InetSocketAddress from = (InetSocketAddress) local;
 		InetSocketAddress to = (InetSocketAddress) remote;
 		conn.fd = fd;
-		return bind(conn, from.getAddress(), from.getPort(), to.getAddress(), to.getPort());
+		return bind(conn, from, to);
+	}
+
+	static boolean bind(Conn conn, InetSocketAddress local, InetSocketAddress remote) {
+		return bind(conn, local.getAddress(), local.getPort(), remote.getAddress(), remote.getPort());
 	}
 
 	/** Of a blocking socket's inside. */

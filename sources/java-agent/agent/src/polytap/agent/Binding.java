@@ -59,9 +59,14 @@ final class Binding {
 		if (hash == 0) return;
 		Conn conn = PENDING.get(hash);
 		if (conn == null || !Addresses.bind(conn, (SocketChannel) channel, fd)) return;
-		forget(conn);
 		Tap.CHANNELS.remove(channel);
 		Tap.CHANNELS.add(channel, conn);
+		bound(conn);
+	}
+
+	/** Its addresses are known from now on. */
+	static void bound(Conn conn) {
+		forget(conn);
 		if (!conn.isTold || Tap.mode != Tap.ON) return;
 		Event event = new Event(Event.BOUND, conn);
 		event.timeUs = System.nanoTime() / 1000;

@@ -32,6 +32,9 @@ final class Conn {
 	volatile boolean isPlain;
 	/** What passes it belongs to this, where its thread has no scope; 0: to nothing. */
 	volatile long context;
+	/** The trace that was told last, and under which number. */
+	volatile String trace;
+	volatile long traceContext;
 	/** Its bytes are not wanted. */
 	volatile boolean skips;
 	volatile boolean isTold;

@@ -5,9 +5,11 @@ import java.lang.instrument.Instrumentation;
 import java.security.ProtectionDomain;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.objectweb.asm.ClassReader;
 import org.objectweb.asm.ClassVisitor;
 import org.objectweb.asm.ClassWriter;
@@ -38,6 +40,12 @@ final class Hooks implements ClassFileTransformer {
 				"io/netty/handler/ssl/ReferenceCountedOpenSslEngine",
 				engine6()[1],
 				Hook.around("wrap", "(" + BUFFERS + "II" + BUFFER + ")" + RESULT, "Wrap"));
+		add(
+				"netty.handler",
+				"NettyTap",
+				"io/netty/handler/ssl/SslHandler",
+				Hook.entry("setHandshakeSuccess", "()*", "handshaken"),
+				Hook.exit("channelInactive", "(Lio/netty/channel/ChannelHandlerContext;)V", "inactive", 0));
 		add("conscrypt.engine", "EngineTap", "org/conscrypt/ConscryptEngine", engine4());
 		add("bc.engine", "EngineTap", "org/bouncycastle/jsse/provider/ProvSSLEngine", engine4());
 		add(
@@ -151,10 +159,11 @@ final class Hooks implements ClassFileTransformer {
 
 	/** Those that were loaded before us. */
 	void retransformLoaded(Instrumentation instrumentation) {
+		Set<String> names = new HashSet<String>();
+		for (String name : byClass.keySet()) names.add(name.replace('/', '.'));
 		List<Class<?>> wanted = new ArrayList<Class<?>>();
 		for (Class<?> each : instrumentation.getAllLoadedClasses())
-			if (byClass.containsKey(each.getName().replace('.', '/')) && instrumentation.isModifiableClass(each))
-				wanted.add(each);
+			if (names.contains(each.getName()) && instrumentation.isModifiableClass(each)) wanted.add(each);
 		for (Class<?> each : wanted) {
 			try {
 				instrumentation.retransformClasses(each);

@@ -123,13 +123,18 @@ final class Link extends Thread {
 		Object capture = welcome.get("capture");
 		Semantics.wanted = wants(capture, "semantics");
 		Semantics.wantsValues = wants(capture, "values");
+		Traces.wanted = Semantics.wanted && wants(capture, "traces");
 		Plain.wanted = wants(capture, "plain");
 		Plain.mayBeWanted = Plain.wanted;
 		writer = new Writer(opened, welcome, credit);
 		if (Tap.mode == Tap.OFF && !isStopped) Tap.mode = Tap.COUNT;
 		// what was queued for the session before is in the positions that are told now
 		Tap.queue.clear();
-		for (Conn conn : Tap.LIVE.values()) writer.announce(conn);
+		for (Conn conn : Tap.LIVE.values()) {
+			// what a session was told of contexts, the next one does not know
+			conn.trace = null;
+			writer.announce(conn);
+		}
 		writer.line("{\"jsonrpc\":\"2.0\",\"method\":\"conn.sync\",\"params\":{}}");
 		writer.flush();
 		if (!isStopped) Tap.mode = Tap.ON;
@@ -183,6 +188,7 @@ final class Link extends Thread {
 		Tap.COUNTS.expunge(null);
 		PoolTap.expunge();
 		HttpTap.expunge();
+		Traces.expunge();
 		Plain.expunge(GONE);
 	}
 

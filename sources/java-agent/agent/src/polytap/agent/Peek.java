@@ -56,7 +56,9 @@ final class Peek {
 			}
 			if (!java.lang.reflect.Modifier.isPublic(each.getModifiers())) continue;
 			try {
-				return each.getMethod(name);
+				Method found = each.getMethod(name);
+				// a public class may have it from a parent that is not
+				if (java.lang.reflect.Modifier.isPublic(found.getDeclaringClass().getModifiers())) return found;
 			} catch (NoSuchMethodException elsewhere) {
 				// perhaps in what it extends
 			}

@@ -67,6 +67,7 @@ final class Tap {
 			event.threadId = thread.getId();
 			event.isVirtual = thread.getClass() == VIRTUAL;
 			event.context = scope == null ? conn.context : scope.number;
+			if (Traces.wanted && dir == Conn.OUT) event.context = Traces.contextOf(conn, event.context);
 		}
 		event.dir = dir;
 		event.offset = offset;
@@ -122,7 +123,7 @@ final class Tap {
 		String[] names = {
 			"WeakMap", "WeakMap$Key", "WeakMap$Probe", "Conn", "Conn$Count", "Event", "Outbox", "Call", "TlsFacts", "Addresses",
 			"Scope", "Json", "Link", "Semantics", "Plain", "Binding", "Peek", "EngineTap", "ChannelTap", "SocketTap", "JdbcTap",
-			"JdbcTap$Execution", "PoolTap", "PoolTap$Lease", "HttpTap", "HttpTap$Call"
+			"JdbcTap$Execution", "PoolTap", "PoolTap$Lease", "HttpTap", "HttpTap$Call", "NettyTap", "Traces", "Traces$Access"
 		};
 		for (String name : names) {
 			try {
