@@ -22,8 +22,9 @@ export function page(report: SideBySide): string {
 <html lang="en"><head><meta charset="utf-8"><title>polytap: side by side</title>
 <style>${asset("uPlot.min.css")}
 body{font:15px/1.5 system-ui,sans-serif;max-width:1500px;margin:2em auto;padding:0 1em;color:#222}
-.wide{overflow-x:auto;margin:.5em 0 1.5em}table{border-collapse:collapse;font-size:12px}td{white-space:nowrap}small{color:#777;font-size:10px}th,td{border:1px solid #ccc;padding:.25em .5em;text-align:right}
-th:first-child,td:first-child{text-align:left}.worse{background:#fdd;padding:.5em}.plot{display:inline-block;margin:0 1em 1em 0}
+.wide{overflow-x:auto;margin:.5em 0 1.5em}.wide table{border-collapse:collapse;font-size:12px}.wide td{white-space:nowrap}small{color:#777;font-size:10px}
+.wide th,.wide td{border:1px solid #ccc;padding:.25em .5em;text-align:right}.wide th:first-child,.wide td:first-child{text-align:left}
+.worse{background:#fdd;padding:.5em}.plot{display:inline-block;vertical-align:top;margin:0 1em 1em 0}.plot .u-legend{font-size:12px}
 </style></head><body>
 <h1>Side by side</h1>
 <p><code>${text(report.command)}</code>, ${text(report.date.slice(0, 10))}</p>
@@ -151,8 +152,8 @@ const[a,b]=r.map(v=>Math.round(u.valToPos(v,"y",true)));c.beginPath();c.moveTo(x
 for(const y of[a,b]){c.moveTo(x-w,y);c.lineTo(x+w,y);}c.stroke();});c.restore();};
 const x={label:p.xLabel,grid:{stroke:"#eee"},...(names?{rotate:-45,size:60}:{})};
 if(names){x.values=(u,vs)=>vs.map(v=>names[v]??"");x.splits=()=>names.map((_,i)=>i);}
-new uPlot({title:p.title,hooks:{draw:[whiskers]},width:520,height:340,scales:{x:{time:false,...(p.isBars?{range:[-0.5,names.length-0.5]}:{})},y:{distr:p.isLogY?3:1,...(p.isLogY?{}:{range:(u,lo,hi)=>[0,Math.max(hi,...ranges.map(r=>r[1]))*1.05]})}},
-series:[{label:p.xLabel,value:names?(u,v)=>v==null?"":names[v]:undefined},...p.series.map(s=>({label:s.name,stroke:color(s.name),width:2,points:{show:!p.isBars},
+new uPlot({title:p.title,hooks:{draw:[whiskers]},width:540,height:340,padding:[null,40,null,null],legend:{show:!p.isBars,live:false},cursor:{show:false},scales:{x:{time:false,...(p.isBars?{range:[-0.5,names.length-0.5]}:{})},y:{distr:p.isLogY?3:1,...(p.isLogY?{}:{range:(u,lo,hi)=>[0,Math.max(hi,...ranges.map(r=>r[1]))*1.05]})}},
+series:[{},...p.series.map(s=>({label:s.name,stroke:color(s.name),width:2,points:{show:!p.isBars},
 ...(p.isBars?{fill:color(s.name)+"99",paths:uPlot.paths.bars({size:[0.7]})}:{})}))],
 axes:[x,{label:p.yLabel,size:70,grid:{stroke:"#eee"}}]},[p.x,...p.series.map(s=>s.y)],document.getElementById("plot"+n));});`;
 }

@@ -110,5 +110,7 @@ export function claims(report: SideBySide, proxy: string): Claim[] {
 }
 
 function percent({ median, min, max }: Spread, instances: number): string {
-	return `${median.toFixed(0)} % less (${min.toFixed(0)} to ${max.toFixed(0)}) with ${instances} instance${instances === 1 ? "" : "s"}`;
+	const [sign, word] = median < 0 ? [-1, "more"] : [1, "less"];
+	const show = (value: number) => (sign * value + 0).toFixed(0);
+	return `${show(median)} % ${word} (${show(min)} to ${show(max)}) with ${instances} instance${instances === 1 ? "" : "s"}`;
 }
