@@ -66,7 +66,7 @@ needing("openssl", "curl")(
 						...["--resolve", `a.test:${sidecar.port}:127.0.0.1`, "--data-binary", `@${file}`],
 						`https://a.test:${sidecar.port}/x`,
 					],
-					30_000,
+					60_000,
 				);
 				t.is(stdout, `${sha256(body)} ${version === "--http2" ? "2" : "1.1"}`);
 			}

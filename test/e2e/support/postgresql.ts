@@ -114,7 +114,7 @@ export async function startPostgresql(
 		} catch {
 			return false;
 		}
-	}, 30_000);
+	}, 60_000);
 	await cluster.ask("create extension pg_stat_statements");
 	return cluster;
 }

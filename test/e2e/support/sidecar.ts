@@ -108,7 +108,7 @@ export async function makeCertificate(folder: string, name: string): Promise<{ k
 			...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"],
 			...["-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`, "-keyout", key, "-out", cert],
 		],
-		20_000,
+		60_000,
 	);
 	return { key, cert };
 }

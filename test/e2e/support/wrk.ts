@@ -56,7 +56,7 @@ export async function runWrk(scope: Scope, options: WrkOptions): Promise<WrkResu
 		script,
 		options.url,
 	];
-	const { stdout } = await runProgram("wrk", args, options.seconds * 1000 + 30_000, { netns: options.netns ?? null });
+	const { stdout } = await runProgram("wrk", args, options.seconds * 1000 + 60_000, { netns: options.netns ?? null });
 	const line = /^RESULT (.*)$/m.exec(stdout)?.[1];
 	if (line === undefined) throw new Error(`unreadable wrk output: ${stdout}`);
 	const result: WrkResult = JSON.parse(line);
