@@ -62,7 +62,7 @@ needing("openssl", "curl")(
 				const { stdout } = await runProgram(
 					"curl",
 					[
-						...["-sS", "-m", "20", version, "--cacert", join(ca, "ca.pem"), "-w", " %{http_version}"],
+						...["-sS", "-m", "60", version, "--cacert", join(ca, "ca.pem"), "-w", " %{http_version}"],
 						...["--resolve", `a.test:${sidecar.port}:127.0.0.1`, "--data-binary", `@${file}`],
 						`https://a.test:${sidecar.port}/x`,
 					],

@@ -8,6 +8,7 @@ import type { Exchange } from "../../../core/index.js";
 import { CLI } from "./polytap.js";
 import { Program, runProgram } from "./program.js";
 import type { Scope } from "./scope.js";
+import { callsReturned } from "./usage.js";
 
 /** What a burst of connections finds while this process has something else to do: beyond it the kernel lets them wait for seconds. */
 const BACKLOG = 4096;
@@ -54,6 +55,8 @@ export async function startSidecar(
 		program,
 		folder,
 		async stop(codes = [0]) {
+			// eBPF may watch the servers as well
+			await callsReturned();
 			const { code } = await program.stop("SIGTERM", 90_000);
 			if (code === null || !codes.includes(code)) throw new Error(`exit code ${code}: ${program.stderr}`);
 			const lines = (await readFile(out, "utf8")).split("\n").slice(0, -1);
