@@ -11,8 +11,8 @@ import type { ConfigFiles, PreparedOptions } from "./parser-options.js";
 import type { HeadProto } from "./wire/proto-template.js";
 import type { HeadJson } from "./wire/record-template.js";
 
-/** Stays 0 until HTTP/2, WebSocket hand-over and PostgreSQL have run on these interfaces; then 1, and kept. */
-export const PLUGIN_API = 0;
+/** Interfaces of one number are only added to. It was 0 until HTTP/2, WebSocket's hand-over and PostgreSQL had run on them. */
+export const PLUGIN_API = 1;
 
 /** How a plugin speaks to the person who runs polytap: one coded line on stderr, rate-limited by core. */
 export interface Diagnostics {

@@ -7,7 +7,7 @@ const LEVEL = /^(?:debug|info|warn|error) /;
 const LEVEL_BYTES = 6;
 
 const logLines: ParserPlugin = {
-	api: 0,
+	api: 1,
 	kind: "parser",
 	protocol: "log-lines",
 	summary: "Log lines that begin with their level",

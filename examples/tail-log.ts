@@ -9,7 +9,7 @@ const config = z.strictObject({
 });
 
 export default {
-	api: 0,
+	api: 1,
 	kind: "source",
 	type: "tail-log",
 	summary: "Follows a file: what is appended is one connection's client stream.",

@@ -9,7 +9,7 @@ const config = z.strictObject({
 const RETRYABLE = new Set([408, 425, 429]);
 
 const webhook: SinkPlugin<z.output<typeof config>> = {
-	api: 0,
+	api: 1,
 	kind: "sink",
 	type: "webhook",
 	summary: "POSTs batches as JSON to an HTTP endpoint.",

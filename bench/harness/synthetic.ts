@@ -92,7 +92,7 @@ const RESPONSE = new MessageHead("200", { "http.response.status_code": 200 }, [
 /** A parser that costs nothing: each chunk is a message with a head that it has seen before; a response's body is behind `headBytes`. */
 export function chunkParser(headBytes: number): ParserPlugin {
 	return {
-		api: 0,
+		api: 1,
 		kind: "parser",
 		protocol: "http/1.1",
 		summary: "one message a chunk",

@@ -7,7 +7,7 @@ import { detect } from "./detection.js";
 import { DnsParser } from "./parser.js";
 
 const dns: ParserPlugin = {
-	api: 0,
+	api: 1,
 	kind: "parser",
 	protocol: "dns",
 	summary: "DNS over UDP and TCP: questions and answers, EDNS, zone transfers, NOTIFY, UPDATE",

@@ -27,7 +27,7 @@ function create(context: ContentContext): ContentParser {
 }
 
 const grpc: ParserPlugin = {
-	api: 0,
+	api: 1,
 	kind: "parser",
 	protocol: "grpc",
 	summary: "gRPC and gRPC-Web in HTTP/2 and HTTP/1.1: calls, messages by their descriptors or as field trees, status",

@@ -18,7 +18,7 @@ import { example } from "./example.js";
 import { Http1Parser } from "./parser.js";
 
 const http1: ParserPlugin = {
-	api: 0,
+	api: 1,
 	kind: "parser",
 	protocol: "http/1.1",
 	summary: "HTTP/1.0 and HTTP/1.1: requests and responses with headers, bodies and trailers",

@@ -18,7 +18,7 @@ import { detect } from "./detection.js";
 import { Http2Parser } from "./parser.js";
 
 const http2: ParserPlugin = {
-	api: 0,
+	api: 1,
 	kind: "parser",
 	protocol: "http/2",
 	summary: "HTTP/2: streams with headers, bodies, trailers and pushes; prior knowledge, h2c upgrade, joined late",

@@ -10,7 +10,7 @@ import { example } from "./example.js";
 import { MySqlParser } from "./parser.js";
 
 const mysql: ParserPlugin = {
-	api: 0,
+	api: 1,
 	kind: "parser",
 	protocol: "mysql",
 	summary: "MySQL and MariaDB: logins, statements, prepared statements with parameters, results as rows",

@@ -11,7 +11,7 @@ import { detect } from "./detection.js";
 import { PostgreSqlParser } from "./parser.js";
 
 const postgresql: ParserPlugin = {
-	api: 0,
+	api: 1,
 	kind: "parser",
 	protocol: "postgresql",
 	summary: "PostgreSQL: queries, parameters and rows, COPY, errors, notices and notifications",

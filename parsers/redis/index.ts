@@ -7,7 +7,7 @@ import { detect } from "./detection.js";
 import { RedisParser } from "./parser.js";
 
 const redis: ParserPlugin = {
-	api: 0,
+	api: 1,
 	kind: "parser",
 	protocol: "redis",
 	summary: "Redis, Valkey, KeyDB (RESP2, RESP3): commands and replies, transactions, pub/sub, MONITOR",

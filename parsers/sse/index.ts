@@ -8,7 +8,7 @@ import { type ParserPlugin, payloadsOnly } from "../../core/index.js";
 import { eventContent } from "./content.js";
 
 const sse: ParserPlugin = {
-	api: 0,
+	api: 1,
 	kind: "parser",
 	protocol: "sse",
 	summary: "server-sent events in HTTP/1.1 and HTTP/2: each event as it passes",

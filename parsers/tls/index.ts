@@ -7,7 +7,7 @@ import { detect } from "./detection.js";
 import { TlsParser } from "./parser.js";
 
 const tls: ParserPlugin = {
-	api: 0,
+	api: 1,
 	kind: "parser",
 	protocol: "tls",
 	summary: "TLS from outside: server name, protocols, version and cipher of the handshake; the rest is counted",

@@ -8,7 +8,7 @@ import { detect } from "./detection.js";
 import { WebSocketParser } from "./parser.js";
 
 const websocket: ParserPlugin = {
-	api: 0,
+	api: 1,
 	kind: "parser",
 	protocol: "websocket",
 	summary: "WebSocket on HTTP/1.1 and HTTP/2: messages, fragments, compression, pings, closes",

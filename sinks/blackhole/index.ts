@@ -12,7 +12,7 @@ export const blackholeConfig = z.strictObject({
 export type BlackholeConfig = z.output<typeof blackholeConfig>;
 
 const blackhole: SinkPlugin<BlackholeConfig> = {
-	api: 0,
+	api: 1,
 	kind: "sink",
 	type: "blackhole",
 	summary: "Counts exchanges by outcome and bodies by completeness, and writes nothing.",

@@ -22,7 +22,7 @@ export const consoleConfig = z.strictObject({
 export type ConsoleConfig = z.output<typeof consoleConfig>;
 
 const consolePlugin: SinkPlugin<ConsoleConfig> = {
-	api: 0,
+	api: 1,
 	kind: "sink",
 	type: "console",
 	summary: "Readable lines on standard output, coloured on a terminal; with headers and bodies where wanted.",

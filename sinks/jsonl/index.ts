@@ -22,7 +22,7 @@ const FORMAT: FileFormat = {
 };
 
 const jsonl: SinkPlugin<JsonlConfig> = {
-	api: 0,
+	api: 1,
 	kind: "sink",
 	type: "jsonl",
 	summary: "One JSON object a line, into a file (rotated by size and time) or standard output.",

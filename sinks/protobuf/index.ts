@@ -23,7 +23,7 @@ const FORMAT: FileFormat = {
 };
 
 const protobuf: SinkPlugin<ProtobufConfig> = {
-	api: 0,
+	api: 1,
 	kind: "sink",
 	type: "protobuf",
 	summary:

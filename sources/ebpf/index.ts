@@ -5,7 +5,7 @@ import type { EbpfHostState } from "./shared.js";
 import { EbpfSource } from "./source.js";
 
 const plugin: SourcePlugin<EbpfOptions> = {
-	api: 0,
+	api: 1,
 	kind: "source",
 	type: "ebpf",
 	summary: "TCP sockets of this node, from two tracepoints in the kernel",

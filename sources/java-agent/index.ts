@@ -3,7 +3,7 @@ import { type JavaOptions, javaOptions } from "./options.js";
 import { JavaSource } from "./source.js";
 
 const plugin: SourcePlugin<JavaOptions> = {
-	api: 0,
+	api: 1,
 	kind: "source",
 	type: "java-agent",
 	summary: "what an agent inside a JVM sees: plaintext of TLS, threads, pools, retries, SQL",

@@ -38,7 +38,7 @@ export const pcapConfig = z.strictObject({
 export type PcapConfig = z.output<typeof pcapConfig>;
 
 const pcap: SourcePlugin<PcapConfig> = {
-	api: 0,
+	api: 1,
 	kind: "source",
 	type: "pcap",
 	summary: "Packet captures from files: pcap and pcapng, gzip too. Needs no rights.",

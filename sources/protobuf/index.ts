@@ -14,7 +14,7 @@ export const protobufConfig = z.strictObject({
 export type ProtobufConfig = z.output<typeof protobufConfig>;
 
 const protobuf: SourcePlugin<ProtobufConfig> = {
-	api: 0,
+	api: 1,
 	kind: "source",
 	type: "protobuf",
 	summary: "Exchange records from files of the `protobuf` sink. Needs no rights.",

@@ -5,7 +5,7 @@ import { SidecarSource } from "./source.js";
 import type { SidecarHostState } from "./state.js";
 
 const plugin: SourcePlugin<SidecarOptions> = {
-	api: 0,
+	api: 1,
 	kind: "source",
 	type: "sidecar-legacy",
 	summary: "a proxy in the path of requests, for teams that are leaving one; it captures what it relays",

@@ -45,7 +45,7 @@ class Parser implements ProtocolParser {
 }
 
 const plugin: ParserPlugin = {
-	api: 0,
+	api: 1,
 	kind: "parser",
 	protocol: "__NAME__",
 	summary: "Questions and answers, a line each",

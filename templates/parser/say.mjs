@@ -22,7 +22,7 @@ function* events() {
 }
 
 export default {
-	api: 0,
+	api: 1,
 	kind: "source",
 	type: "say-example",
 	summary: "Speaks the example of the parser once.",

@@ -7,7 +7,7 @@ const config = z.strictObject({
 
 /** Appends a line for each exchange to a file. Put what you write to in its place. */
 const plugin: SinkPlugin<z.output<typeof config>> = {
-	api: 0,
+	api: 1,
 	kind: "sink",
 	type: "__NAME__",
 	summary: "Appends a line for each exchange to a file.",

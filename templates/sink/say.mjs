@@ -15,7 +15,7 @@ function* events() {
 }
 
 export default {
-	api: 0,
+	api: 1,
 	kind: "source",
 	type: "say-hello",
 	summary: "Says one HTTP exchange.",

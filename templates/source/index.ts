@@ -8,7 +8,7 @@ const config = z.strictObject({
 
 /** Makes up a connection from time to time. Put what you capture in its place. */
 const plugin: SourcePlugin<z.output<typeof config>> = {
-	api: 0,
+	api: 1,
 	kind: "source",
 	type: "__NAME__",
 	summary: "Says something from time to time.",

@@ -31,7 +31,7 @@ const PROCESSES = Math.max(2, Math.ceil(OPEN / 8000));
 /** A sink that looks whether each answer is that of its own request. */
 const CHECKER = `
 export default {
-	api: 0, kind: "sink", type: "checker", summary: "For tests.", config: (await import("INDEX")).z.strictObject({}),
+	api: 1, kind: "sink", type: "checker", summary: "For tests.", config: (await import("INDEX")).z.strictObject({}),
 	create: () => {
 		const counted = { right: 0, mixed: 0, unwhole: 0, unexplained: 0 };
 		return {

@@ -263,7 +263,7 @@ for (const fault of ["throws", "hangs"] as const)
 			const body = fault === "throws" ? "throw new Error('on purpose');" : "for (;;);";
 			await writeFile(
 				plugin,
-				`export default { api: 0, kind: "parser", protocol: "bad", summary: "a parser that is broken on purpose",
+				`export default { api: 1, kind: "parser", protocol: "bad", summary: "a parser that is broken on purpose",
 	detect: (client) => (client.length > 0 && client[0] === 0x21 ? "yes" : client.length > 0 ? "no" : "more"),
 	create: () => ({ data() { ${body} }, gap: () => false, resync: () => ({ skip: 0 }), end() {} }) };
 `,
@@ -303,7 +303,7 @@ needing()("a sink that never takes anything: the bytes go on, memory stays bound
 		await writeFile(
 			plugin,
 			`import { z } from "${new URL("../../core/index.js", import.meta.url)}";
-export default { api: 0, kind: "sink", type: "stuck", summary: "never takes anything", config: z.strictObject({}),
+export default { api: 1, kind: "sink", type: "stuck", summary: "never takes anything", config: z.strictObject({}),
 	create: () => ({ maxInFlight: 1, open: async () => {}, write: (_, signal) => new Promise((_, no) => signal.addEventListener("abort", () => no(new Error("aborted")))), close: async () => {} }) };
 `,
 		);

@@ -39,7 +39,7 @@ function words(fault: Fault): ParserPlugin {
 		end() {},
 	});
 	return {
-		api: 0,
+		api: 1,
 		kind: "parser",
 		protocol: "words",
 		summary: "For tests.",

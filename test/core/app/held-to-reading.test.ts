@@ -8,7 +8,7 @@ type Data = ProtocolParser["data"];
 /** Takes whatever comes. */
 function parserWith(data: Data, more: Partial<ParserPlugin> = {}): ParserPlugin {
 	return {
-		api: 0,
+		api: 1,
 		kind: "parser",
 		protocol: "toy",
 		summary: "For tests.",

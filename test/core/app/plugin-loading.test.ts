@@ -26,7 +26,7 @@ write(
 	"good.mjs",
 	`import { MessageHead, z } from "${POLYTAP}";
 const text = (t) => new TextEncoder().encode(t);
-const source = { api: 0, kind: "source", type: "two-lines", summary: "x", offline: true, config: z.strictObject({ word: z.string() }),
+const source = { api: 1, kind: "source", type: "two-lines", summary: "x", offline: true, config: z.strictObject({ word: z.string() }),
 	create: ({ word }) => ({
 		open: async () => {},
 		async *batches() {
@@ -39,7 +39,7 @@ const source = { api: 0, kind: "source", type: "two-lines", summary: "x", offlin
 		},
 		close: async () => {},
 	}) };
-const parser = { api: 0, kind: "parser", protocol: "lines", summary: "x",
+const parser = { api: 1, kind: "parser", protocol: "lines", summary: "x",
 	detect: (client) => (client[0] === 63 ? "yes" : "no"),
 	create: () => ({
 		data(dir, bytes, out) {
@@ -64,7 +64,7 @@ write(
 	"node_modules/my-sink/sink.js",
 	`import { writeFileSync, appendFileSync } from "node:fs";
 import { z } from "${POLYTAP}";
-export default { api: 0, kind: "sink", type: "mine", summary: "x", config: z.strictObject({ path: z.string() }),
+export default { api: 1, kind: "sink", type: "mine", summary: "x", config: z.strictObject({ path: z.string() }),
 	create: ({ path }) => ({ maxInFlight: 1, open: async () => writeFileSync(path, ""),
 		write: async (batch) => { for (const one of batch) appendFileSync(path, one.protocol + ": " + one.summary.operation + " " + one.summary.result + "\\n"); },
 		close: async () => {} }) };`,
@@ -73,11 +73,11 @@ write("throws.mjs", 'throw new Error("no luck today");');
 write("loops.mjs", "for (;;);");
 write("exits.mjs", "process.exit(7);");
 write("empty.mjs", "export const x = 1;");
-write("wrong.mjs", 'export default { api: 0, kind: "sink", type: "x", summary: "x", config: {}, create() {} };');
-write("older.mjs", 'export default { api: -1, kind: "sink", type: "x" };');
+write("wrong.mjs", 'export default { api: 1, kind: "sink", type: "x", summary: "x", config: {}, create() {} };');
+write("older.mjs", 'export default { api: 0, kind: "sink", type: "x" };');
 write(
 	"twice.mjs",
-	`import { z } from "${POLYTAP}"; export default { api: 0, kind: "sink", type: "jsonl", summary: "x", config: z.strictObject({}), create() {} };`,
+	`import { z } from "${POLYTAP}"; export default { api: 1, kind: "sink", type: "jsonl", summary: "x", config: z.strictObject({}), create() {} };`,
 );
 
 const config = (plugins: readonly string[], sinks = "{ s: { type: mine, path: OUT } }") =>
@@ -118,7 +118,7 @@ test.serial("bad modules are named with their place, and hide and stop nothing",
 		/:5:5: plugins\.2: \.\/exits\.mjs: its import ended the thread with code 7/,
 		/:6:5: plugins\.3: \.\/empty\.mjs: it has no default export/,
 		/:7:5: plugins\.4: \.\/wrong\.mjs: "config" is no zod schema/,
-		/:8:5: plugins\.5: \.\/older\.mjs: the sink "x" is made for plugin API -1, this is 0/,
+		/:8:5: plugins\.5: \.\/older\.mjs: the sink "x" is made for plugin API 0, this is 1/,
 		/:9:5: plugins\.6: \.\/twice\.mjs: there is a sink "jsonl" already/,
 		/:10:5: plugins\.7: \.\/none\.mjs: there is no file/,
 		/:11:5: plugins\.8: no-such-package: there is no such package or file/,

@@ -9,7 +9,7 @@ const unused = () => {
 };
 
 const live: SourcePlugin = {
-	api: 0,
+	api: 1,
 	kind: "source",
 	type: "tap",
 	summary: "",
@@ -22,7 +22,7 @@ const live: SourcePlugin = {
 };
 
 const recorded: SourcePlugin = {
-	api: 0,
+	api: 1,
 	kind: "source",
 	type: "tape",
 	summary: "",
@@ -33,7 +33,7 @@ const recorded: SourcePlugin = {
 };
 
 const sink: SinkPlugin = {
-	api: 0,
+	api: 1,
 	kind: "sink",
 	type: "file",
 	summary: "",
@@ -43,7 +43,7 @@ const sink: SinkPlugin = {
 
 const PROTOCOLS = ["http/1.1", "mysql", "redis"];
 const parser: ParserPlugin = {
-	api: 0,
+	api: 1,
 	kind: "parser",
 	protocol: "",
 	summary: "",

@@ -7,7 +7,7 @@ const create = () => {
 	throw new Error("validation must not create anything");
 };
 const source: SourcePlugin = {
-	api: 0,
+	api: 1,
 	kind: "source",
 	type: "tap",
 	summary: "",
@@ -15,7 +15,7 @@ const source: SourcePlugin = {
 	create,
 };
 const sink: SinkPlugin = {
-	api: 0,
+	api: 1,
 	kind: "sink",
 	type: "file",
 	summary: "",

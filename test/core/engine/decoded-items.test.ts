@@ -14,7 +14,7 @@ const decoder: ItemDecoder = {
 
 /** Client and server bytes are one message each; `-` as a client's first byte: the items are a part. */
 const letters: ParserPlugin = {
-	api: 0,
+	api: 1,
 	kind: "parser",
 	protocol: "letters",
 	summary: "one message of items in each direction",

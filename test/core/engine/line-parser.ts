@@ -62,7 +62,7 @@ class LineParser implements ProtocolParser {
 }
 
 export const lineParser: ParserPlugin = {
-	api: 0,
+	api: 1,
 	kind: "parser",
 	protocol: "line",
 	summary: "toy",

@@ -80,7 +80,7 @@ class MuxParser implements ProtocolParser {
 }
 
 export const muxParser: ParserPlugin = {
-	api: 0,
+	api: 1,
 	kind: "parser",
 	protocol: "mux",
 	summary: "toy that carries others",
@@ -145,7 +145,7 @@ class WordParser implements ContentParser {
 }
 
 export const wordParser: ParserPlugin = {
-	api: 0,
+	api: 1,
 	kind: "parser",
 	protocol: "words",
 	summary: "toy for payloads",

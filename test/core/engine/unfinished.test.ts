@@ -5,7 +5,7 @@ import { Harness } from "./harness.js";
 
 /** Letters are payload of a part, `.` ends the part, `!` the message; `?` gives the message up. */
 const letters: ParserPlugin = {
-	api: 0,
+	api: 1,
 	kind: "parser",
 	protocol: "letters",
 	summary: "toy",

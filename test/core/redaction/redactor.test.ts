@@ -210,7 +210,7 @@ test("a hole in a body: removed, and what is known of its size stays", (t) => {
 
 /** Says all that a parser can say, each with the secret in it. */
 const talkative: ParserPlugin = {
-	api: 0,
+	api: 1,
 	kind: "parser",
 	protocol: "talk",
 	summary: "everything",

@@ -33,7 +33,7 @@ async function loopLater(): Promise<void> {
 const asIf = <T>(value: T | number | string | object): T => value as T;
 
 const source: SourcePlugin<Options> = {
-	api: 0,
+	api: 1,
 	kind: "source",
 	type: "faulty-source",
 	summary: "For tests.",
@@ -55,7 +55,7 @@ const source: SourcePlugin<Options> = {
 };
 
 const sink: SinkPlugin<Options> = {
-	api: 0,
+	api: 1,
 	kind: "sink",
 	type: "faulty-sink",
 	summary: "For tests.",
@@ -81,7 +81,7 @@ const RETURNS: Readonly<Record<string, number | string>> = {
 };
 
 const parser: ParserPlugin = {
-	api: 0,
+	api: 1,
 	kind: "parser",
 	protocol: "faulty-parser",
 	summary: "For tests.",
@@ -111,7 +111,7 @@ const parser: ParserPlugin = {
 
 /** Two connections, one for each parser. */
 const good: SourcePlugin<Options> = {
-	api: 0,
+	api: 1,
 	kind: "source",
 	type: "good-source",
 	summary: "For tests.",
@@ -127,7 +127,7 @@ const good: SourcePlugin<Options> = {
 };
 
 const lines: ParserPlugin = {
-	api: 0,
+	api: 1,
 	kind: "parser",
 	protocol: "good-parser",
 	summary: "For tests.",

@@ -15,7 +15,7 @@ const config = z.strictObject({
 });
 
 const source: SourcePlugin<z.output<typeof config>> = {
-	api: 0,
+	api: 1,
 	kind: "source",
 	type: "rate",
 	summary: "For tests.",
@@ -91,7 +91,7 @@ export function connection(number: number, text: string, tsUs: number): CaptureE
 }
 
 const parser: ParserPlugin = {
-	api: 0,
+	api: 1,
 	kind: "parser",
 	protocol: "lines",
 	summary: "For tests.",

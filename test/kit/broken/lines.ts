@@ -208,7 +208,7 @@ class KeepsItsVoice extends LineParser {
 
 export function lines(fault: Fault): ParserPlugin {
 	return {
-		api: 0,
+		api: 1,
 		kind: "parser",
 		protocol: "question-lines",
 		summary: "For tests.",

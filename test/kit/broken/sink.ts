@@ -63,7 +63,7 @@ export function worlds(): SinkKitOptions {
 export function sink(fault: SinkFault): SinkPlugin<{ store: number }> {
 	const shape = { store: z.int().describe("Number of the store.") };
 	return {
-		api: 0,
+		api: 1,
 		kind: "sink",
 		type: "broken",
 		summary: "For tests.",

@@ -40,7 +40,7 @@ export function source(fault: SourceFault): SourcePlugin<{ say: string }> {
 	if (fault === "has a loose schema") config = z.looseObject({ say: z.string().describe("What it says.") });
 	if (fault === "describes nothing") config = z.strictObject({ say: z.string() });
 	const plugin: SourcePlugin<{ say: string }> = {
-		api: 0,
+		api: 1,
 		kind: "source",
 		type: "broken",
 		summary: "For tests.",

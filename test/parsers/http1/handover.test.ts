@@ -8,7 +8,7 @@ import { byteByByte, play, randomCuts, type Step, whole } from "./play.js";
 function recorder(protocol: string): { readonly plugin: ParserPlugin; readonly heard: [string, string] } {
 	const heard: [string, string] = ["", ""];
 	const plugin: ParserPlugin = {
-		api: 0,
+		api: 1,
 		kind: "parser",
 		protocol,
 		summary: "notes what it hears",

@@ -335,7 +335,7 @@ for (const size of [WHOLE, 1, 30])
 
 /** Says each direction's bytes as one message. */
 const tunnelled: ParserPlugin = {
-	api: 0,
+	api: 1,
 	kind: "parser",
 	protocol: "websocket",
 	summary: "for tests",

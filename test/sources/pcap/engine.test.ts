@@ -18,7 +18,7 @@ interface Delivered {
 /** Takes everything, and writes it down. */
 function recorder(into: Delivered[]): ParserPlugin {
 	return {
-		api: 0,
+		api: 1,
 		kind: "parser",
 		protocol: "recorded",
 		summary: "writes down what it is shown",

@@ -5,7 +5,7 @@ import { PolytapError, type SinkPlugin, z } from "../../../../core/index.js";
 const config = z.strictObject({ path: z.string(), fail: z.enum(["no", "open", "write"]).default("no") });
 
 const collecting: SinkPlugin<z.output<typeof config>> = {
-	api: 0,
+	api: 1,
 	kind: "sink",
 	type: "collecting",
 	summary: "For tests.",

@@ -2,7 +2,7 @@
 import { MessageHead, type ParserPlugin } from "../../../../core/index.js";
 
 const lines: ParserPlugin = {
-	api: 0,
+	api: 1,
 	kind: "parser",
 	protocol: "lines",
 	summary: "For tests.",

@@ -14,7 +14,7 @@ const PAUSE_US = 100_000;
 const LONG_PAUSE_US = 120_000_000;
 
 const recorded: SourcePlugin<z.output<typeof config>> = {
-	api: 0,
+	api: 1,
 	kind: "source",
 	type: "recorded",
 	summary: "For tests.",

@@ -19,7 +19,7 @@ const config = z.strictObject({
 type Config = z.output<typeof config>;
 
 const scripted: SourcePlugin<Config> = {
-	api: 0,
+	api: 1,
 	kind: "source",
 	type: "scripted",
 	summary: "For tests.",
