@@ -63,6 +63,7 @@ unzip unzip
 wget wget
 gnutls-bin gnutls-cli
 golang-go go
+iproute2 ip /usr/sbin/ip /sbin/ip
 dnsmasq-base dnsmasq
 bind9-dnsutils dig
 liburing-dev /usr/include/liburing.h

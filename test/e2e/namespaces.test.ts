@@ -22,7 +22,7 @@ const COUNT = Number(process.env.POLYTAP_NAMESPACES_COUNT ?? 50);
 
 async function makeNamespace(scope: Scope, name: string): Promise<void> {
 	await runProgram("ip", ["netns", "add", name], 60_000);
-	scope.defer(() => void runProgram("ip", ["netns", "delete", name], 60_000));
+	scope.defer(async () => void (await runProgram("ip", ["netns", "delete", name], 60_000)));
 	await runProgram("ip", ["-n", name, "link", "set", "lo", "up"], 60_000);
 }
 

@@ -2,6 +2,8 @@
  * A small HTTP server and its client, for namespaces and containers: statically linked, it needs nothing around it.
  *
  * serve PORT NAME               on 127.0.0.1; every answer is NAME; prints "ready"
+ * await PORT                    until somebody listens there, by /proc/net/tcp
+ * ask LINE COMMAND…             runs it with LINE and an empty line as its input, which stays open for it
  * fetch PORT FROM COUNT NAME    one connection from 127.0.0.1:FROM, requests /NAME/0, /NAME/1, …; prints how many were right
  */
 #include <arpa/inet.h>
@@ -82,10 +84,41 @@ static int fetch(int port, int from, int count, const char *name)
 	return right;
 }
 
+static void await(int port)
+{
+	char line[512], sought[32];
+
+	sprintf(sought, ":%04X 00000000:0000 0A", port);
+	for (;; usleep(20000)) {
+		FILE *table = fopen("/proc/net/tcp", "r");
+
+		while (table && fgets(line, sizeof(line), table))
+			if (strstr(line, sought))
+				exit(0);
+		if (table)
+			fclose(table);
+	}
+}
+
+static void ask(const char *line, char **command)
+{
+	int ends[2];
+
+	if (pipe(ends) || dprintf(ends[1], "%s\r\n\r\n", line) < 0)
+		fail("pipe");
+	dup2(ends[0], 0);
+	execv(command[0], command);
+	fail(command[0]);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], "serve"))
 		serve(atoi(argv[2]), argv[3]);
+	if (argc == 3 && !strcmp(argv[1], "await"))
+		await(atoi(argv[2]));
+	if (argc > 3 && !strcmp(argv[1], "ask"))
+		ask(argv[2], argv + 3);
 	if (argc != 6 || strcmp(argv[1], "fetch"))
 		return 2;
 	printf("%d\n", fetch(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]), argv[5]));
