@@ -112,6 +112,11 @@ export class Supervisor {
 		return this.generation?.beats ?? 0;
 	}
 
+	/** As the config is now. */
+	get workerTimeoutMs(): number {
+		return this.config.capture.worker_timeout_ms;
+	}
+
 	/** All or nothing of what can change without a source starting again. One at a time. Never rejects. */
 	async reload(next: Config, nextPlugins: PluginModules): Promise<Reloaded> {
 		const plan = planReload(this.config, next, this.plugins, nextPlugins);

@@ -59,7 +59,7 @@ export async function run(options: RunOptions, signals: Signals): Promise<number
 	});
 	const liveness = new Liveness(
 		() => supervisor.beats,
-		() => config.capture.worker_timeout_ms,
+		() => supervisor.workerTimeoutMs,
 	);
 	const metrics = await openMetrics(config, supervisor, liveness, options.version, log);
 	const watchdog = startWatchdog(liveness, tellManager);

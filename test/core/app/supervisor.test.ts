@@ -212,3 +212,37 @@ test("a stop while a worker hangs does not wait for ever", async (t) => {
 	t.deepEqual(totals.worker.hung, { lines: 1 });
 	t.true(performance.now() - started < 60_000);
 });
+
+test("after a reload the new `worker_timeout_ms` counts, and one that was refused changes nothing", async (t) => {
+	const document = (workerTimeoutMs: number, more: object = {}) => ({
+		version: 1,
+		sources: { live: { type: "scripted", count: 1, wait: true } },
+		capture: { worker_timeout_ms: workerTimeoutMs },
+		sinks: { out: { type: "collecting", path: "/dev/null" }, ...more },
+	});
+	const configOf = async (...args: Parameters<typeof document>) => {
+		const { config, problems } = await resolveConfig(document(...args), new Plugins(modules));
+		if (config === null) throw new Error(JSON.stringify(problems));
+		return config;
+	};
+	const stop = new AbortController();
+	const board = new RateLimitedBoard({ warn: () => {}, info: () => {} });
+	const first = await configOf(20_000);
+	let supervisor!: Supervisor;
+	let run!: Promise<Outcome>;
+	await new Promise<void>((resolve) => {
+		supervisor = new Supervisor(first, modules, board, { ready: () => resolve(), brokenPipe: () => stop.abort() });
+		run = supervisor.run(stop.signal);
+	});
+	t.is(supervisor.workerTimeoutMs, 20_000);
+	const refused = await supervisor.reload(
+		await configOf(40_000, { bad: { type: "collecting", path: "/dev/null", fail: "open" } }),
+		modules,
+	);
+	t.not(refused.problem, null);
+	t.is(supervisor.workerTimeoutMs, 20_000);
+	t.is((await supervisor.reload(await configOf(30_000), modules)).problem, null);
+	t.is(supervisor.workerTimeoutMs, 30_000);
+	stop.abort();
+	await run;
+});
