@@ -83,6 +83,14 @@ const LIBRARIES: readonly Library[] = [
 		providers: ["BCJSSE", "SunJSSE"],
 	},
 	{
+		name: "java.net.http with Conscrypt",
+		file: "ConscryptClient.java",
+		classpath: [mavenJar("org.conscrypt", "conscrypt-openjdk", "2.5.2", "linux-x86_64")],
+		args: (keyStore) => ["ConscryptClient", keyStore, "10"],
+		exchanges: 10,
+		providers: ["Conscrypt", "SunJSSE"],
+	},
+	{
 		name: "Netty with the JDK's TLS",
 		file: "NettyPair.java",
 		classpath: NETTY,

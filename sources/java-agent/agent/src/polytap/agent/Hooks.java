@@ -38,15 +38,16 @@ final class Hooks implements ClassFileTransformer {
 				"netty.openssl",
 				"EngineTap",
 				"io/netty/handler/ssl/ReferenceCountedOpenSslEngine",
-				engine6()[1],
-				Hook.around("wrap", "(" + BUFFERS + "II" + BUFFER + ")" + RESULT, "Wrap"));
+				engine4()[0],
+				engine6()[1]);
 		add(
 				"netty.handler",
 				"NettyTap",
 				"io/netty/handler/ssl/SslHandler",
 				Hook.entry("setHandshakeSuccess", "()*", "handshaken"),
 				Hook.exit("channelInactive", "(Lio/netty/channel/ChannelHandlerContext;)V", "inactive", 0));
-		add("conscrypt.engine", "EngineTap", "org/conscrypt/ConscryptEngine", engine4());
+		// of its unwraps that is the one that all others end in
+		add("conscrypt.engine", "EngineTap", "org/conscrypt/ConscryptEngine", engine4()[0], engine6()[1]);
 		add("bc.engine", "EngineTap", "org/bouncycastle/jsse/provider/ProvSSLEngine", engine4());
 		add(
 				"nio.channel",
