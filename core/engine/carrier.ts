@@ -46,13 +46,17 @@ export class Carrier {
 	/** True where the other source has seen all of it, so that nothing need be waited for. */
 	hasSeen({ req, res }: CapturedExchange, above: Connection): boolean {
 		if (!this.isAwaited) return true;
+		const below = this.#below;
+		if (below === null) return false;
+		const watching = onlyBelow(below);
+		if (watching.length === 0) return true;
+		const withBytes = watching.filter(({ hasBytes }) => hasBytes);
 		return [req, res].every((message) => {
 			if (message === null) return true;
 			const last = this.#ciphertextOf(message, message.endOffset - 1);
-			if (last === null || this.#below === null) return false;
+			if (last === null || withBytes.length === 0) return false;
 			const dir = this.#direction(message.dir, above);
-			const watching = this.#below.vantages.filter(({ hasBytes }) => hasBytes);
-			return watching.length > 0 && watching.every(({ seen, isClosed }) => isClosed || seen[dir] >= last[1]);
+			return withBytes.every(({ seen, isClosed }) => isClosed || seen[dir] >= last[1]);
 		});
 	}
 
@@ -64,7 +68,7 @@ export class Carrier {
 		const begin = this.#ciphertextOf(first, first.startOffset);
 		const end = this.#ciphertextOf(last, last.endOffset - 1);
 		if (begin === null || end === null) return [];
-		return this.#below.vantages.flatMap((vantage): Sighting[] => {
+		return onlyBelow(this.#below).flatMap((vantage): Sighting[] => {
 			const startUs = vantage.timeOf(this.#direction(first.dir, above), begin[0]);
 			const endUs = vantage.timeOf(this.#direction(last.dir, above), end[1] - 1);
 			return startUs === null || endUs === null ? [] : [{ facts: vantage.facts, startUs, endUs }];
@@ -93,6 +97,11 @@ export class Carrier {
 		const isSame = theirs?.port === ours.port && theirs.address === ours.address;
 		return isSame ? dir : dir === 0 ? 1 : 0;
 	}
+}
+
+/** Those that see ciphertext only: who tells the plaintext too has an exchange of its own, which correlation brings together. */
+function onlyBelow(below: Connection): readonly VantageState[] {
+	return below.vantages.filter(({ role }) => !below.isToldAsPlaintext(role));
 }
 
 /** False where the same end of it belongs to another process: two connections that look alike. */

@@ -153,6 +153,11 @@ export class Connection implements ConversationOwner {
 		return this.coveredBy !== null && !this.coveredBy.isFinished;
 	}
 
+	/** Its own source tells at that vantage what passes encrypted here. */
+	isToldAsPlaintext(role: Vantage): boolean {
+		return this.#above?.vantages.some((vantage) => vantage.role === role) === true;
+	}
+
 	get isFinished(): boolean {
 		return this.#conversation === null;
 	}

@@ -150,7 +150,7 @@ live("without TLS the kernel and the agent see the same: a clean report of parit
 			node: { type: "ebpf", targets: [{ ports: [port] }], vantage: "both" },
 			jvm: { type: "java-agent", listen: path, plain: true },
 		};
-		const capture = { max_body_bytes: 8_388_608, merge_window_ms: COLD_MS };
+		const capture = { max_body_bytes: 8_388_608, merge_window_ms: COLD_MS, correlation_window_ms: COLD_MS };
 		await writeFile(config, stringify({ version: 1, sources, capture, sinks: { none: { type: "blackhole" } } }));
 		const compare = polytapProgram(["compare", "-c", config, "-f", "json", "--parity", "100"]);
 		scope.defer(() => compare.stop("SIGKILL"));

@@ -146,6 +146,23 @@ test("without the other source the record comes out as it is", (t) => {
 	t.deepEqual(seen(scene.exchanges[0]), [["jvm", "client", "000100", 900]]);
 });
 
+test("who tells the plaintext too is not named a second time for the ciphertext, and not waited for", (t) => {
+	const scene = new Scene();
+	scene.open(scene.node, "transport");
+	scene.open(scene.node, "plaintext", { conn: 2, lower: 1 });
+	scene.open(scene.jvm, "plaintext");
+	scene.plain(0, REQUEST, 1_000_100);
+	scene.plain(1, RESPONSE, 1_001_000);
+	scene.later(1);
+	t.deepEqual(scene.exchanges.map(seen), [[["jvm", "client", "000100", 900]]]);
+	scene.tell(
+		scene.node,
+		{ kind: "bytes", conn: 2, dir: 0, offset: 0, tsUs: 1_000_150, data: REQUEST },
+		{ kind: "bytes", conn: 2, dir: 1, offset: 0, tsUs: 1_000_950, data: RESPONSE },
+	);
+	t.deepEqual(seen(scene.exchanges[1]), [["node", "client", "000150", 800]]);
+});
+
 test("the same two ends in another process are another connection", (t) => {
 	const process = {
 		name: "java",

@@ -189,7 +189,7 @@ export async function startJavaCapture(
 	const polytap = await startPolytap(scope, {
 		config: {
 			sources: { jvm: { type: "java-agent", listen: path, ...options.jvm }, ...options.sources },
-			capture: { max_body_bytes: 8_388_608, merge_window_ms: COLD_MS },
+			capture: { max_body_bytes: 8_388_608, merge_window_ms: COLD_MS, correlation_window_ms: COLD_MS },
 			sinks: { file: { type: "jsonl", path: records } },
 		},
 	});
