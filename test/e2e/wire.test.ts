@@ -162,14 +162,14 @@ for (const secure of [false, true])
 			for (const size of FILES) await download(nginx, base, size);
 			const { records } = await recordsOf(polytap, path);
 			const answered = records.filter((record) => pathOf(record).startsWith("/files/"));
+			// a hole waits for another end that may fill it, meanwhile the next one may come out
+			answered.sort((a, b) => a.startedAt.localeCompare(b.startedAt));
 			t.is(answered.length, FILES.length + 1);
 			const [first, ...rest] = answered;
-			// the client's end may have been copied from its first byte on, and then nothing is missing
-			const isNamed = !secure && !isWhole(first!);
-			if (isNamed)
+			if (!secure)
 				t.deepEqual(first?.response?.body.gaps, [{ from: 0, to: FILES[0], cause: "sendfile" }], "the first is named");
-			for (const [index, record] of (isNamed ? rest : answered).entries()) {
-				const size = isNamed ? FILES[index]! : (FILES[index - 1] ?? FILES[0]);
+			for (const [index, record] of rest.entries()) {
+				const size = FILES[index]!;
 				t.true(isWhole(record), `${size}: ${JSON.stringify({ ...record, response: null })}`);
 				t.is(record.response?.body.bytes, size);
 				t.is(sha256(bytesOf(record.response!.body)), sha256(fileOf(size)), String(size));
