@@ -170,15 +170,20 @@ export class Generation {
 	 */
 	private watch(onHang: () => void): () => void {
 		let last = this.pulse.beats;
+		let creating = 0;
 		let silent = 0;
 		let timer: NodeJS.Timeout;
 		const look = () => {
 			const everyMs = this.timeoutMs / CHECKS_PER_TIMEOUT;
 			timer = setTimeout(look, everyMs);
 			const { beats } = this.pulse;
-			silent = beats === last ? silent + 1 : 0;
+			// before the first beat modules are loaded, which may be slow, and plugins are created, which may not
+			const owner = beats === 0 ? this.pulse.owner : 0;
+			silent = beats === last && owner === creating ? silent + 1 : 0;
 			last = beats;
-			const allowed = beats === 0 ? Math.max(START_MS / everyMs, CHECKS_PER_TIMEOUT) : CHECKS_PER_TIMEOUT;
+			creating = owner;
+			const isLoading = beats === 0 && owner === 0;
+			const allowed = isLoading ? Math.max(START_MS / everyMs, CHECKS_PER_TIMEOUT) : CHECKS_PER_TIMEOUT;
 			if (silent >= allowed) {
 				clearTimeout(timer);
 				onHang();

@@ -148,12 +148,12 @@ static void drop(struct end *end, size_t length)
 
 static void set_blocking(int fd, int is_blocking)
 {
-	int one = 4096;
+	int send = 4096, receive = 65536;   /* a smaller window has the kernel wait for its timers */
 
 	if (is_blocking)
 		return;
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &one, sizeof(one));
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &one, sizeof(one));
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send, sizeof(send));
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive, sizeof(receive));
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 }
 
