@@ -34,6 +34,7 @@ struct datagrams {
 	__u32 each;             /* of one datagram */
 };
 
+/* The length is told less one: kernels before 6.4 cannot see that one which may be 0 is not where it is used. */
 #define DATAGRAM_CLASS(SIZE)                                                                   \
 	if (length <= (SIZE)) {                                                                \
 		struct record *r = bpf_ringbuf_reserve(&data_ring, sizeof(*r) + (SIZE), 0);    \
@@ -41,7 +42,8 @@ struct datagrams {
 			goto full;                                                             \
 		__builtin_memcpy(r, &d->head, sizeof(*r));                                     \
 		r->length = length;                                                            \
-		if (length && bpf_skb_load_bytes(d->skb, d->at, (void *)r + sizeof(*r), length)) { \
+		if (less_one < (SIZE) &&                                                       \
+		    bpf_skb_load_bytes(d->skb, d->at, (void *)r + sizeof(*r), less_one + 1)) { \
 			bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);                              \
 			goto full;                                                             \
 		}                                                                              \
@@ -53,11 +55,14 @@ static long next_datagram(__u64 round, struct datagrams *d)
 {
 	struct counters *c = counters();
 	__u64 length = d->left < d->each ? d->left : d->each;
+	__u64 less_one;
 
 	/* one may be empty, but not what is left of several */
 	if (round && !length)
 		return 1;
+	less_one = length - 1;
 	barrier_var(length);
+	barrier_var(less_one);
 	DATAGRAM_CLASS(128)
 	DATAGRAM_CLASS(512)
 	DATAGRAM_CLASS(1536)

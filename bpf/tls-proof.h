@@ -412,8 +412,11 @@ static __always_inline void remember_hello(const struct socket_state *state, __u
 	bpf_map_update_elem(&last_hellos, &tgid, &hello, BPF_ANY);
 }
 
-/* What a socket without a session moves, outside of any call of a library. */
-__noinline int look_for_tls(struct socket_state *state, __u32 direction, __u32 bytes)
+/*
+ * What a socket without a session moves, outside of any call of a library. Not a global function: 6.1 takes a state into maps
+ * only where it sees that it is a value of one.
+ */
+static __noinline int look_for_tls(struct socket_state *state, __u32 direction, __u32 bytes)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct thread_state *thread;

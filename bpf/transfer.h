@@ -43,18 +43,20 @@ static __always_inline void find_place(struct place *p, struct sock *sk, struct 
 }
 
 /* Nothing can be remembered of a socket for which there was no memory: what it moves is counted where it was wanted. */
-static __noinline void count_refused(struct sock *sk, __u32 bytes)
+static __always_inline void count_refused(struct sock *sk, __u32 bytes)
 {
 	struct targets *targets = current_targets();
 	struct counters *c = counters();
-	struct record r = {};
+	__u32 zero = 0;
+	struct record *r = bpf_map_lookup_elem(&spare_record, &zero);
 
-	if (!targets || !c)
+	if (!targets || !c || !r)
 		return;
 	c->memory_refused++;
-	read_addresses(&r, sk);
-	r.pid = current_pid();
-	if (r.pid != settings.own_pid && is_target(targets, &r))
+	__builtin_memset(r, 0, sizeof(*r));
+	read_addresses(r, sk);
+	r->pid = current_pid();
+	if (r->pid != settings.own_pid && is_target(targets, r))
 		c->memory_refused_bytes += bytes;
 }
 

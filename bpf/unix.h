@@ -57,14 +57,18 @@ static __always_inline void read_path(struct path_words *path, struct unix_sock 
 	*(__u32 *)&path->word[UNIX_PATH_BYTES / 8] = *(__u32 *)(address->name[0].sun_path + 8 * (UNIX_PATH_BYTES / 8));
 }
 
-/* FNV-1a of the path without the zero byte at its end; user space does the same with what the rules name */
-static __noinline __u64 path_hash(struct path_words *path, __u32 length)
+/*
+ * FNV-1a of the path without the zero byte at its end; user space does the same with what the rules name. Not inline: the
+ * path is too much for the stack of who calls.
+ */
+static __noinline __u64 path_hash(struct unix_sock *server)
 {
-	const __u8 *bytes = (const __u8 *)path;
 	__u64 hash = 0xcbf29ce484222325ULL;
+	__u32 length = name_length(server);
+	struct path_words path;
+	const __u8 *bytes = (const __u8 *)&path;
 
-	if (!path)
-		return 0;
+	read_path(&path, server);
 	for (__u32 i = 0; i < UNIX_PATH_BYTES; i++) {
 		if (i >= length)
 			break;
@@ -88,7 +92,6 @@ static __always_inline int meet_unix(struct socket_state *state, struct sock *sk
 	struct unix_sock *peer;
 	struct sock *other;
 	struct socket_state *theirs;
-	struct path_words path;
 	__u64 cookie, hash;
 
 	if (!u)
@@ -110,8 +113,7 @@ static __always_inline int meet_unix(struct socket_state *state, struct sock *sk
 	state->head.family = AF_UNIX;
 	state->head.netns = sk->__sk_common.skc_net.net->ns.inum;
 	state->head.pid = current_pid();
-	read_path(&path, server_of(u, peer, state->head.role));
-	hash = path_hash(&path, name_length(server_of(u, peer, state->head.role)));
+	hash = path_hash(server_of(u, peer, state->head.role));
 	__builtin_memcpy(state->head.local, &hash, sizeof(hash));
 	__builtin_memcpy(state->head.remote, &cookie, sizeof(cookie));
 	/* the other end began to count earlier than we did */
@@ -152,7 +154,6 @@ static __always_inline void decide_unix(struct socket_state *state, struct sock 
 static __always_inline int announce_unix(struct socket_state *state, struct sock *sk)
 {
 	struct unix_sock *u = bpf_skc_to_unix_sock(sk);
-	struct path_words path;
 	struct unix_sock *server;
 	struct unix_open *open;
 
@@ -166,7 +167,6 @@ static __always_inline int announce_unix(struct socket_state *state, struct sock
 		if (!server)
 			return 0;
 	}
-	read_path(&path, server);
 	open = bpf_ringbuf_reserve(&data_ring, sizeof(*open), 0);
 	if (!open)
 		return 0;
@@ -175,7 +175,7 @@ static __always_inline int announce_unix(struct socket_state *state, struct sock
 	open->head.kind = RECORD_OPEN;
 	open->head.length = name_length(server);
 	open->head.offset = sk->sk_socket && sk->sk_socket->file ? sk->sk_socket->file->f_inode->i_ino : 0;
-	__builtin_memcpy(open->path, &path, sizeof(open->path));
+	read_path((struct path_words *)open->path, server);
 	bpf_ringbuf_submit(open, WAKE);
 	state->announced = 1;
 	return 1;
