@@ -10,7 +10,7 @@ interface Hook {
 	readonly program: string;
 	/** What it is attached to. */
 	readonly at: string;
-	/** Its absence is no matter: kernels without IPv6, or without a way of their own for `sendfile`. */
+	/** Its absence is no matter: kernels without IPv6 or Unix sockets, or without a way of their own for `sendfile`. */
 	readonly isOptional?: true;
 }
 
@@ -25,6 +25,9 @@ const HOOKS: Readonly<Record<Hooks, readonly Hook[]>> = {
 		{ program: "on_inet_sendpage", at: "inet_sendpage", isOptional: true },
 		{ program: "on_inet_recvmsg", at: "inet_recvmsg" },
 		{ program: "on_inet6_recvmsg", at: "inet6_recvmsg", isOptional: true },
+		{ program: "on_unix_sendmsg", at: "unix_stream_sendmsg", isOptional: true },
+		{ program: "on_unix_sendpage", at: "unix_stream_sendpage", isOptional: true },
+		{ program: "on_unix_recvmsg", at: "unix_stream_recvmsg", isOptional: true },
 	],
 };
 
