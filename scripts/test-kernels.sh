@@ -13,7 +13,7 @@ cache=${KERNEL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/polytap/kernels}
 limit=${KERNEL_SECONDS:-2400}
 which=${1:-all}
 [ $# -gt 0 ] && shift
-tests=${*:-"ebpf-calls ebpf-positions ebpf-closes wire tls"}
+tests=${*:-"ebpf-calls ebpf-positions ebpf-closes ebpf-udp unix-sockets wire tls"}
 
 say() { printf '\n== %s\n' "$*"; }
 
