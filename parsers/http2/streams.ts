@@ -63,12 +63,13 @@ export class Streams {
 		end: number,
 		out: ParserOutput,
 	): void {
+		const isBehind = dir === 0 && id < this.newestRequest;
 		if (dir === 0 && id > this.newestRequest) this.newestRequest = id;
 		let stream = this.#open.get(id) ?? null;
 		const overtaker = dir === 0 && stream?.request == null ? this.#absent.take(id) : null;
 		const isOvertaken = overtaker === ANSWER;
 		const half = isOvertaken ? Half.idle : (stream?.half(dir) ?? Half.idle);
-		if (half !== Half.open && block?.isHead !== false && this.#isReused(dir, id)) return;
+		if (half !== Half.open && block?.isHead !== false && this.#isReused(dir, id, isBehind)) return;
 		if (half === Half.closed || this.#absent.isReset(id)) return;
 		if (stream !== null && half === Half.open) {
 			this.#trailers(stream, dir, block, isLast, end, end - at, out);
@@ -298,9 +299,12 @@ export class Streams {
 
 	// ------------------------------------------------------------------------------------------------------ inside
 
-	/** A number may not be used again (RFC 9113, section 5.1.1): what is said then belongs to nothing. */
-	#isReused(dir: Direction, id: number): boolean {
-		if ((id & 1) === 0 || !(dir === 0 ? this.#asked : this.#answered).has(id)) return false;
+	/**
+	 * A number may not be used again, and is used up by a greater one (RFC 9113, section 5.1.1): what is said then belongs to
+	 * nothing.
+	 */
+	#isReused(dir: Direction, id: number, isBehind: boolean): boolean {
+		if ((id & 1) === 0 || !(isBehind || (dir === 0 ? this.#asked : this.#answered).has(id))) return false;
 		this.reused++;
 		return true;
 	}

@@ -108,6 +108,18 @@ test("a number that is used twice: the same, whichever was captured first", (t) 
 	}
 });
 
+test("a number below one that was used before is nobody's: the same, whichever was captured first", (t) => {
+	const asked = new Wire().say(0, get(1, "/a"), get(5, "/c"), get(3, "/b"));
+	const inTurns = new Wire().say(0, get(1, "/a"), get(5, "/c"));
+	for (const wire of [asked, inTurns]) wire.say(1, status(3, 200, [], END_STREAM), status(5, 204, [], END_STREAM));
+	inTurns.say(0, get(3, "/b"));
+	for (const wire of [asked, inTurns]) {
+		wire.end();
+		t.deepEqual(wire.lines.sort(), ["GET /a→ unanswered", "GET /c→204 ok", "→200 partial"]);
+		t.is(wire.notes["http2.stream_numbers_reused"], 1);
+	}
+});
+
 test("numbers of pushed streams are none of the client's", (t) => {
 	const promise = frame(5, 4, 1, Buffer.concat([word(2), block([[":path", "/style"]])]));
 	const wire = new Wire().say(0, get(1, "/page"));
