@@ -36,6 +36,7 @@ nftables nft
 iptables iptables
 postgresql-15 /usr/lib/postgresql/*/bin/postgres
 python3-grpcio /usr/lib/python3/dist-packages/grpc/__init__.py
+python3-requests /usr/lib/python3/dist-packages/requests/__init__.py
 nghttp2-server nghttpd
 nghttp2-proxy nghttpx
 redis-server redis-server
