@@ -94,8 +94,11 @@ for (const kind of ["source", "sink", "parser"] as const) {
 			t.true(named.includes(code), `${what}: named as ${named.join(", ")}\n${stderr}`);
 			t.is(got, exit, `${what}\n${stderr}`);
 		};
-		for (let index = 0; index < todo.length; index += AT_ONCE)
-			await Promise.all(todo.slice(index, index + AT_ONCE).map(one));
+		const next = todo.values();
+		const lane = async () => {
+			for (const fault of next) await one(fault);
+		};
+		await Promise.all(Array.from({ length: AT_ONCE }, lane));
 	});
 }
 
