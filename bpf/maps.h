@@ -137,14 +137,6 @@ struct {
 	__type(value, struct counters);
 } counters_map SEC(".maps");
 
-/* a record that is not sent, for whom the stack has no room */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct record);
-} spare_record SEC(".maps");
-
 /* set by user space once packets are watched, which costs every packet of the node something: not before the first need */
 __u32 wire_is_attached SEC(".data.wire") = 0;
 

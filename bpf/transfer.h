@@ -42,15 +42,16 @@ static __always_inline void find_place(struct place *p, struct sock *sk, struct 
 		*next = p->end;
 }
 
-/* Nothing can be remembered of a socket for which there was no memory: what it moves is counted where it was wanted. */
-static __always_inline void count_refused(struct sock *sk, __u32 bytes)
+/*
+ * Nothing can be remembered of a socket for which there was no memory: what it moves is counted where it was wanted. Inline,
+ * and in the caller's record: the stack has no room for another.
+ */
+static __always_inline void count_refused(struct record *r, struct sock *sk, __u32 bytes)
 {
 	struct targets *targets = current_targets();
 	struct counters *c = counters();
-	__u32 zero = 0;
-	struct record *r = bpf_map_lookup_elem(&spare_record, &zero);
 
-	if (!targets || !c || !r)
+	if (!targets || !c)
 		return;
 	c->memory_refused++;
 	__builtin_memset(r, 0, sizeof(*r));
@@ -157,7 +158,7 @@ static __always_inline int on_transfer(struct sock *sk, int ret, int flags, __u3
 		return 0;
 	state = state_of(sk, tp);
 	if (!state) {
-		count_refused(sk, ret);
+		count_refused(&head, sk, ret);
 		return 0;
 	}
 	targets = current_targets();
