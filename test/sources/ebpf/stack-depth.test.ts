@@ -1,9 +1,8 @@
 /** The compiled programs' stacks, by the rule of the oldest kernel: what loads on the one that runs here may be refused there. */
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import test from "ava";
-
-const OBJECT = new URL("../../../bpf/polytap.x64.bpf.o", import.meta.url).pathname;
 
 /** Of all frames of a chain of calls, each rounded up: Linux before 6.8 to 32 bytes, later to 16. */
 const MOST_BYTES = 512;
@@ -53,7 +52,8 @@ function framesIn(listing: string): Map<string, Frame> {
 		const instruction = /^\s*(\d+):\s+((?:[0-9a-f]{2}\s)+)?\s*(.*)$/.exec(line);
 		if (instruction === null) continue;
 		const [, index, raw, text] = instruction;
-		for (const [, depth] of text!.matchAll(/r10 - (0x[0-9a-f]+|\d+)/g)) frame.bytes = Math.max(frame.bytes, Number(depth));
+		for (const [, depth] of text!.matchAll(/r10 - (0x[0-9a-f]+|\d+)/g))
+			frame.bytes = Math.max(frame.bytes, Number(depth));
 		const below = /^r\d+ \+= -(0x[0-9a-f]+|\d+)$/.exec(text!);
 		if (below !== null && Number(below[1]) <= MOST_BYTES) frame.bytes = Math.max(frame.bytes, Number(below[1]));
 		const called = CALL.exec(raw ?? "");
@@ -82,26 +82,32 @@ function deepest(frames: Map<string, Frame>, name: string): { bytes: number; cha
 	return { bytes: own + below.bytes, chain: [`${name} ${bytes}`, ...below.chain] };
 }
 
-function disassembled(): string | null {
-	if (!existsSync(OBJECT)) return null;
+function disassembled(object: string): string | null {
+	if (!existsSync(object)) return null;
 	try {
-		return execFileSync("llvm-objdump", ["-d", "-r", OBJECT], { encoding: "utf8", maxBuffer: 1 << 28 });
+		return execFileSync("llvm-objdump", ["-d", "-r", object], { encoding: "utf8", maxBuffer: 1 << 28 });
 	} catch {
 		return null;
 	}
 }
 
-const listing = disassembled();
-if (listing === null) console.error("SKIPPED, stacks of BPF programs: there is no llvm-objdump, or no BPF object");
+for (const architecture of ["x64", "arm64"]) {
+	const listing = disassembled(fileURLToPath(new URL(`../../../bpf/polytap.${architecture}.bpf.o`, import.meta.url)));
+	if (listing === null)
+		console.error(`SKIPPED, stacks of BPF programs for ${architecture}: there is no llvm-objdump, or no BPF object`);
 
-(listing === null ? test.skip : test)("no chain of calls needs more stack than the oldest kernel gives", (t) => {
-	const frames = framesIn(listing!);
-	t.true(frames.get("on_recv")!.calls.has("copy_piece"));
-	t.true(frames.get("on_recv")!.calls.has("look_for_tls"));
-	t.true(frames.get("on_recv")!.calls.has("next_piece"));
-	t.true(frames.get("look_for_tls")!.calls.has("next_record"));
-	for (const name of frames.keys()) {
-		const { bytes, chain } = deepest(frames, name);
-		t.true(bytes <= MOST_BYTES, `${chain.join(" > ")}: ${bytes} bytes`);
-	}
-});
+	(listing === null ? test.skip : test)(
+		`${architecture}: no chain of calls needs more stack than the oldest kernel gives`,
+		(t) => {
+			const frames = framesIn(listing!);
+			t.true(frames.get("on_recv")!.calls.has("copy_piece"));
+			t.true(frames.get("on_recv")!.calls.has("look_for_tls"));
+			t.true(frames.get("on_recv")!.calls.has("next_piece"));
+			t.true(frames.get("look_for_tls")!.calls.has("next_record"));
+			for (const name of frames.keys()) {
+				const { bytes, chain } = deepest(frames, name);
+				t.true(bytes <= MOST_BYTES, `${chain.join(" > ")}: ${bytes} bytes`);
+			}
+		},
+	);
+}
