@@ -185,6 +185,8 @@ live("connections opened before and after attach, and a load that runs while it 
 		const readyMs = Date.now();
 		await early.rounds(20);
 		await late.rounds(20);
+		const isAfter = ({ startedMs }: { startedMs: number }) => startedMs > readyMs;
+		await until(() => running.sent.filter(isAfter).length >= 30, "30 requests of the running load after `ready`");
 		isOver = true;
 		await load;
 		for (const client of [early, running, late]) {
@@ -197,7 +199,7 @@ live("connections opened before and after attach, and a load that runs while it 
 		t.log(stderr);
 		t.deepEqual(new Set(early.sent.map(({ clientPort }) => clientPort)), portsBefore, "a connection was opened anew");
 		const sent = [...early.sent, ...running.sent, ...late.sent];
-		const after = new Set(sent.filter(({ startedMs }) => startedMs > readyMs).map(({ id }) => id));
+		const after = new Set(sent.filter(isAfter).map(({ id }) => id));
 		const loads: Load[] = [
 			{ number: 100, name: "open before attach", kind: "echo", size: 3 * KIB },
 			{ number: 101, name: "busy while it attached", kind: "echo", size: 20 * KIB },
