@@ -1,4 +1,4 @@
-import type { ParserOutput } from "../../core/index.js";
+import type { LastByte, ParserOutput } from "../../core/index.js";
 import { Alignment } from "./alignment.js";
 import { AnswerSearch } from "./answer-search.js";
 import type { Call } from "./call.js";
@@ -28,6 +28,8 @@ export class ServerSide {
 	readonly #search: AnswerSearch;
 	/** The exchange whose response is under way; it may be complete but for the server being ready. */
 	#current: Call | null = null;
+	/** Where the last answer to it ended, while nobody knows yet what the client asked next: a Flush may be on its way. */
+	#lastAnswer: LastByte | null = null;
 	/** After an error the server reads nothing but a Sync. */
 	#isSkipping = false;
 
@@ -75,6 +77,7 @@ export class ServerSide {
 		this.#stream.stop();
 		if (this.#current !== null) this.#current.takesData = true;
 		this.#current = null;
+		this.#lastAnswer = null;
 		this.#isSkipping = false;
 		session.isStarted = true;
 		session.asked = "nothing";
@@ -85,7 +88,7 @@ export class ServerSide {
 	}
 
 	ended(): void {
-		if (this.#session.expectations.first?.call !== this.#current) this.#finish(0);
+		if (this.#first()?.call !== this.#current) this.#finish(0);
 	}
 
 	// ------------------------------------------------------------------------------------------------- messages
@@ -145,21 +148,21 @@ export class ServerSide {
 			case Back.bindComplete:
 			case Back.closeComplete:
 			case Back.noData:
-				this.#answered(end);
+				this.#answered(at, end, out);
 				return end;
 			case Back.parameterDescription:
 				return this.#parameterTypes(first, bytes, at, end) ? end : -1;
 			case Back.rowDescription:
-				return this.#description(first, call, bytes, at, end);
+				return this.#description(first, call, bytes, at, end, out);
 			case Back.dataRow:
 				return this.#results.row(call, bytes, at, end);
 			case Back.commandComplete:
-				return this.#complete(call, latin1(bytes, at + 5, end - 1), at, end);
+				return this.#complete(call, latin1(bytes, at + 5, end - 1), at, end, out);
 			case Back.emptyQuery:
-				return this.#complete(call, "", at, end);
+				return this.#complete(call, "", at, end, out);
 			case Back.portalSuspended:
 				call.isSuspended = true;
-				return this.#complete(call, "", at, end);
+				return this.#complete(call, "", at, end, out);
 			case Back.copyIn:
 			case Back.copyOut:
 				call.copyFormat = bytes[at + 5] === 1 ? "binary" : "text";
@@ -192,7 +195,7 @@ export class ServerSide {
 		return true;
 	}
 
-	#description(first: Expectation, call: Call, bytes: Uint8Array, at: number, end: number): number {
+	#description(first: Expectation, call: Call, bytes: Uint8Array, at: number, end: number, out: ParserOutput): number {
 		const columns = this.#session.columns.recall(bytes, at + 5, end);
 		if (columns === null) return -1;
 		if (first.ask === "query") {
@@ -206,16 +209,16 @@ export class ServerSide {
 			if (first.statement !== null) first.statement.columns = columns;
 			if (call.kind !== "execute") call.columns = columns;
 		}
-		this.#answered(end);
+		this.#answered(at, end, out);
 		return end;
 	}
 
-	#complete(call: Call, tag: string, at: number, end: number): number {
+	#complete(call: Call, tag: string, at: number, end: number, out: ParserOutput): number {
 		call.closeRequestUnlessCopyIn();
 		this.#results.complete(call, tag, at);
 		if (call.kind !== "execute") return end;
 		if (call.isCopyIn) this.#session.expectations.dropCopy();
-		this.#answered(end);
+		this.#answered(at, end, out);
 		return end;
 	}
 
@@ -309,6 +312,7 @@ export class ServerSide {
 			if (first === null) return null;
 			const { ask } = first;
 			if (ask !== "flush" && ask !== "copy-data" && ask !== "copy-end") return first;
+			if (ask === "flush" && this.#lastAnswer !== null) this.#finishAt(this.#lastAnswer);
 			expectations.shift();
 		}
 	}
@@ -332,23 +336,36 @@ export class ServerSide {
 	}
 
 	/** One of several answers of an exchange came; where the client asked to flush after the last, it is over. */
-	#answered(end: number): void {
+	#answered(at: number, end: number, out: ParserOutput): void {
 		const { expectations } = this.#session;
 		expectations.shift();
-		if (expectations.first?.ask === "flush") this.#finish(end);
+		const { first } = expectations;
+		if (first?.ask === "flush") this.#finish(end);
+		else this.#lastAnswer = first === null ? { offset: out.offsetAt(at) + end - at - 1, us: out.timeAt(at) } : null;
 	}
 
 	/** Ends what is under way before byte `index`. */
 	#finish(index: number): void {
+		const call = this.#leave();
+		call?.response?.finish(index, call.outcome);
+	}
+
+	/** Ends what is under way behind a byte that was read before. */
+	#finishAt(last: LastByte): void {
+		const call = this.#leave();
+		call?.response?.abandon(call.outcome, last);
+	}
+
+	/** What was under way, with all that is known of it. */
+	#leave(): Call | null {
 		const call = this.#current;
-		if (call === null) return;
+		this.#lastAnswer = null;
+		if (call === null) return null;
 		this.#current = null;
 		call.closeRequest();
-		const { response } = call;
-		if (response === null) return;
 		if (call.outcome !== "error")
-			response.head(call.kind === "startup" ? loginHead(this.#session) : this.#session.heads.of(call));
-		response.finish(index, call.outcome);
+			call.response?.head(call.kind === "startup" ? loginHead(this.#session) : this.#session.heads.of(call));
+		return call;
 	}
 
 	// --------------------------------------------------------------------------------------------------- trouble

@@ -43,6 +43,22 @@ for (const size of SIZES) {
 		}
 	});
 
+	test(name("an answer that was flushed ends where it does, even where the Flush is captured after it"), (t) => {
+		const parse = wire.parse("select 5");
+		const execute = [wire.bindWith({}), wire.execute(), wire.SYNC];
+		const answer = [wire.notification("news", "hi"), wire.BOUND, wire.row("5"), wire.done("SELECT 1"), wire.READY];
+		const said = [
+			[...LOGIN, [0, parse, wire.FLUSH], [1, wire.PARSED], [0, ...execute], [1, ...answer]],
+			[...LOGIN, [0, parse], [1, wire.PARSED], [0, wire.FLUSH, ...execute], [1, ...answer]],
+		] as Step[][];
+		for (const steps of said) {
+			const h = play(steps, size);
+			t.deepEqual(h.failures, []);
+			t.deepEqual(lines(h), ["PARSE SELECT→ ok", "SELECT→SELECT 1 ok"]);
+			t.is(asked(h)[0]!.response!.bytes, wire.PARSED.length);
+		}
+	});
+
 	test(name("a simple query: rows by column, tag, attributes"), (t) => {
 		const h = play(
 			[
