@@ -240,7 +240,7 @@ export interface ProtocolParser {
 	 * The next bytes of a direction, in order and without holes; at least one. Returns how many were consumed; the rest is
 	 * offered again at the front of a longer array when more came (so a parser may remember how far it scanned), and at once
 	 * where something was consumed. Returning 0 for ever is bounded by the engine's carry limit, after which the connection is
-	 * opaque. The limit is 1 MiB a direction. `WAIT` holds the direction until the other one was parsed further or ended, at most for the merge window: then
+	 * opaque. The limit is 1 MiB a direction. `WAIT` holds the direction until the other one was offered more or ended, at most for the merge window: then
 	 * `out.mustProceed` is true and `WAIT` is not accepted. `WAIT` consumes nothing: whoever wants to hold the direction in
 	 * the middle of the array returns what was consumed, is called again with the rest, and returns `WAIT` then; what was
 	 * told on `out` before `WAIT` must not be told again. Any other number is a bug.

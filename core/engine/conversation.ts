@@ -314,7 +314,8 @@ export class Conversation implements LaneOwner {
 			return false;
 		}
 		if (this.#voice.wantedHandover !== null || this.#voice.wantedEnd !== null) this.#afterParser();
-		if (consumed > 0) this.#wakeOther(lane);
+		// also where nothing was consumed: a parser may know more than before
+		this.#wakeOther(lane);
 		return consumed > 0 && consumed < data.length;
 	}
 

@@ -1,5 +1,7 @@
 import test from "ava";
+import { type ParserPlugin, WAIT } from "../../../core/index.js";
 import { Harness } from "./harness.js";
+import { lineParser } from "./line-parser.js";
 
 test("a request and its response become one exchange", (t) => {
 	const h = new Harness().open().bytes(0, 0, "get\n").bytes(1, 0, "=ok 5\nhello");
@@ -139,6 +141,32 @@ test("a response without a request holds the ones behind it no longer than the m
 	}
 	t.deepEqual(h.lines.slice(0, 3), ["one→a ok", "→b partial", "and→c ok"]);
 	t.is(h.lines.length, 22);
+});
+
+test("who waits is asked again when the other direction was shown more, also where nothing of that was consumed", (t) => {
+	let shown = 0;
+	let shownBefore = -1;
+	const parser: ParserPlugin = {
+		...lineParser,
+		create: () => ({
+			data: (dir, bytes, out) => {
+				if (dir === 1) {
+					// not whole yet, and tells enough
+					shown = bytes.length;
+					return 0;
+				}
+				if (shown < 2 && !out.mustProceed) return WAIT;
+				shownBefore = shown;
+				return bytes.length;
+			},
+			gap: () => false,
+			resync: () => ({ skip: 0 }),
+			end: () => {},
+		}),
+	};
+	const h = new Harness({}, [parser]).open().bytes(0, 0, "get\n").bytes(1, 0, "=").bytes(1, 1, "o").bytes(1, 2, "k");
+	t.is(shownBefore, 2);
+	t.deepEqual(h.failures, []);
 });
 
 test("responses pair by tag in any order", (t) => {
@@ -454,8 +482,6 @@ test("annotations reach the exchange whose bytes they speak of", (t) => {
 		[{}, { thread: "worker-1" }],
 	);
 });
-
-import { lineParser } from "./line-parser.js";
 
 /** Says yes only where the requests come from the side that is called so. */
 function lineFrom(_side: "client"): typeof lineParser {
