@@ -2,7 +2,7 @@ import type { MessageWriter, ParserOutput } from "../../core/index.js";
 import { MessageHead } from "../../core/index.js";
 import { afterParameters, parseBindHead, parseFormats } from "./bind.js";
 import { Call, type CallKind } from "./call.js";
-import { type Ask, MAX_EXPECTATIONS } from "./expectations.js";
+import { type Ask, isAnswered, MAX_EXPECTATIONS } from "./expectations.js";
 import { requestHead } from "./heads.js";
 import { LongMessage, prefixEnd, TEXT_BYTES } from "./long-message.js";
 import { readOpening } from "./opening.js";
@@ -68,6 +68,7 @@ export class ClientSide {
 		session.isStarted = true;
 		session.asked = "nothing";
 		session.statements.forget();
+		session.readyUs = 0;
 		if (session.expectations.last?.ask !== "hole") session.expectations.push("hole", 0, null);
 	}
 
@@ -365,6 +366,11 @@ export class ClientSide {
 	): void {
 		const session = this.#session;
 		const us = call === null || call.startUs === 0 ? out.timeAt(at) : call.startUs;
+		if (session.readyUs > 0 && isAnswered(ask)) {
+			// asked before, and captured after it
+			if (us < session.readyUs) session.pipelines = true;
+			session.readyUs = 0;
+		}
 		session.expectations.push(ask, us, call, statement, portal);
 		if (session.expectations.length > MAX_EXPECTATIONS) session.giveUp(out, "pipeline-limit");
 	}

@@ -256,8 +256,11 @@ export class ServerSide {
 		const { expectations } = this.#session;
 		expectations.shift();
 		this.#finish(end);
-		const next = this.#session.pipelines ? null : this.#first();
-		if (next !== null && next.ask !== "hole" && next.us < out.timeAt(at)) this.#session.pipelines = true;
+		const session = this.#session;
+		if (session.pipelines) return;
+		const next = this.#first();
+		session.readyUs = next === null ? out.timeAt(at) : 0;
+		if (next !== null && next.ask !== "hole" && next.us < out.timeAt(at)) session.pipelines = true;
 	}
 
 	#error(first: Expectation | null, bytes: Uint8Array, at: number, end: number, out: ParserOutput): number {

@@ -68,6 +68,8 @@ export class Session {
 	isOver = false;
 	/** The client was seen to begin a round trip before the one before it had ended. */
 	pipelines = false;
+	/** When the server was ready while no further question was known, microseconds; 0: it was not, or one came since. */
+	readyUs = 0;
 	readonly #memory: Memory;
 	#count = 0;
 
