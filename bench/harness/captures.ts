@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { startHaproxy } from "../../test/e2e/support/haproxy.js";
 import { countLines } from "../../test/e2e/support/lines.js";
-import { captureConfig, startPolytap } from "../../test/e2e/support/polytap.js";
+import { type CaptureConfigOptions, captureConfig, startPolytap } from "../../test/e2e/support/polytap.js";
 import type { Scope } from "../../test/e2e/support/scope.js";
 import { startTcpdump } from "../../test/e2e/support/tcpdump.js";
 
@@ -30,22 +30,30 @@ export interface CaptureEnd {
 	readonly lost: number;
 }
 
-export const none: CaptureKind = {
-	name: "none",
+/** Nothing beside the traffic. */
+export const nothing = (name: string): CaptureKind => ({
+	name,
 	start: async (_scope, port) => ({
 		port,
 		pid: null,
 		settled: async () => {},
 		stop: async () => ({ exchanges: null, bytesOnDisk: 0, lost: 0 }),
 	}),
-};
+});
 
-export function polytap(vantage: "server" | "both", name = `polytap, vantage ${vantage}`): CaptureKind {
+export const none = nothing("none");
+
+/** `more`: of the configuration, over what every row has. */
+export function polytap(
+	vantage: "server" | "both",
+	name = `polytap, vantage ${vantage}`,
+	more: Partial<CaptureConfigOptions> = {},
+): CaptureKind {
 	return {
 		name,
 		async start(scope, port, folder) {
 			const path = join(folder, "exchanges.jsonl");
-			const running = await startPolytap(scope, { config: captureConfig({ ports: [port], path, vantage }) });
+			const running = await startPolytap(scope, { config: captureConfig({ ports: [port], path, vantage, ...more }) });
 			return {
 				port,
 				pid: running.pid,
