@@ -25,6 +25,8 @@ export class Conversation implements LaneOwner {
 	readonly #voice: ParserVoice;
 	#detection: Detection | null;
 	#parser: ParserAtWork | null = null;
+	/** Both directions wait, and one is being asked again. */
+	#bothWait = false;
 	#handovers = 0;
 	/** The protocol that the source named; null: it is to be found. */
 	#pinned: string | null = null;
@@ -305,6 +307,12 @@ export class Conversation implements LaneOwner {
 		} else if (consumed === WAIT && !this.#voice.mustProceed) {
 			if (!fromCarry) this.#keep(lane, data, offset, tsUs);
 			lane.waitDeadlineUs = this.#engine.nowUs + this.#engine.options.mergeWindowUs;
+			if (!this.#bothWait) {
+				// the other one may have waited for what this one was just shown
+				this.#bothWait = true;
+				this.#wakeOther(lane);
+				this.#bothWait = false;
+			}
 			return false;
 		} else if (Number.isInteger(consumed) && consumed >= 0 && consumed < data.length) {
 			if (fromCarry) lane.carry.consume(consumed);
@@ -340,8 +348,11 @@ export class Conversation implements LaneOwner {
 		const { waitDeadlineUs, carry } = other;
 		if (waitDeadlineUs === 0) return;
 		const { offset } = carry;
+		const { mustProceed } = this.#voice;
 		other.waitDeadlineUs = 0;
+		this.#voice.mustProceed = false;
 		this.#parseCarry(other);
+		this.#voice.mustProceed = mustProceed;
 		// the same bytes have waited since then: who is woken again and again would wait for ever
 		if (other.waitDeadlineUs !== 0 && carry.offset === offset) other.waitDeadlineUs = waitDeadlineUs;
 	}

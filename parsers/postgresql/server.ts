@@ -397,6 +397,8 @@ export class ServerSide {
 		this.#finish(at);
 		this.#isSkipping = false;
 		this.#loseAlignment();
+		// what the client asked behind data that waited for this
+		if (this.#session.clientWaits && !out.mustProceed) return HOLD;
 		return this.#search.next(type, bytes, at, end, out);
 	}
 

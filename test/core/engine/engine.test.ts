@@ -169,6 +169,31 @@ test("who waits is asked again when the other direction was shown more, also whe
 	t.deepEqual(h.failures, []);
 });
 
+test("where both directions wait, the one that was not asked since is asked again, once", (t) => {
+	const seen: string[] = [];
+	let isLost = false;
+	const parser: ParserPlugin = {
+		...lineParser,
+		create: () => ({
+			data: (dir, bytes, out) => {
+				seen.push(`${dir} ${bytes.length} ${out.mustProceed}`);
+				if (dir === 1) isLost = true;
+				// the first waits for what the second finds out, which waits for what the first says then
+				const mayGoOn = dir === 0 ? isLost : seen.at(-2) === "0 4 false" && seen.length > 3;
+				return mayGoOn || out.mustProceed ? bytes.length : WAIT;
+			},
+			gap: () => false,
+			resync: () => ({ skip: 0 }),
+			end: () => {},
+		}),
+	};
+	const h = new Harness({}, [parser]).open().bytes(0, 0, "get\n").bytes(1, 0, "=ok\n");
+	t.deepEqual(seen, ["0 4 false", "1 4 false", "0 4 false", "1 4 false"]);
+	h.pass(60_000);
+	t.is(seen.length, 4);
+	t.deepEqual(h.failures, []);
+});
+
 test("responses pair by tag in any order", (t) => {
 	const h = new Harness().open().bytes(0, 0, "one#1\ntwo#2\n").bytes(1, 0, "=b#2\n=a#1\n");
 	t.deepEqual(h.lines, ["two→b ok", "one→a ok"]);
