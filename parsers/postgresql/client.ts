@@ -80,7 +80,9 @@ export class ClientSide {
 			this.#copier.closeRequest();
 			this.#copier = null;
 		}
-		if (OF_DATA.includes(type) && this.#mayBeRefused(out)) return HOLD;
+		const isEarly = OF_DATA.includes(type) && this.#mayBeRefused(out);
+		this.#session.dataOf = isEarly ? this.#copier : null;
+		if (isEarly) return HOLD;
 		switch (type) {
 			case Front.query:
 				return this.#query(bytes, at, end, out);

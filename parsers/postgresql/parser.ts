@@ -27,7 +27,6 @@ export class PostgreSqlParser implements ProtocolParser {
 		let at = 0;
 		while (at < bytes.length && !this.#session.isOver) {
 			const next = side.next(bytes, at, out);
-			if (dir === 0) this.#session.clientWaits = next === HOLD;
 			if (next === HOLD) return at === 0 ? WAIT : at;
 			if (next === at) break;
 			at = next;

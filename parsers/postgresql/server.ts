@@ -397,8 +397,9 @@ export class ServerSide {
 		this.#finish(at);
 		this.#isSkipping = false;
 		this.#loseAlignment();
-		// what the client asked behind data that waited for this
-		if (this.#session.clientWaits && !out.mustProceed) return HOLD;
+		// what the client asked behind data that waited for this comes first
+		const { dataOf } = this.#session;
+		if (dataOf !== null && (dataOf.takesData || !dataOf.isRequestOpen) && !out.mustProceed) return HOLD;
 		return this.#search.next(type, bytes, at, end, out);
 	}
 

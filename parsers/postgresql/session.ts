@@ -70,8 +70,8 @@ export class Session {
 	pipelines = false;
 	/** When the server was ready while no further question was known, microseconds; 0: it was not, or one came since. */
 	readyUs = 0;
-	/** The client's bytes wait for what the server says. */
-	clientWaits = false;
+	/** Whose data waits for what the server says to it, while it does. */
+	dataOf: Call | null = null;
 	readonly #memory: Memory;
 	#count = 0;
 
