@@ -76,6 +76,11 @@ export const ERRORS = {
 	},
 	RELOAD_FAILED: { exit: 1, meaning: "A new config was not applied, on SIGHUP; the one before goes on unchanged." },
 	METRICS_FAILED: { exit: 1, meaning: "The endpoint for metrics and health could not be opened, or failed." },
+	KUBERNETES_UNREACHABLE: {
+		exit: 1,
+		meaning: "Who `kubernetes` says to ask for the pods of this node could not be reached, or gave no sensible answer.",
+	},
+	KUBERNETES_REFUSED: { exit: 1, meaning: "The cluster does not let polytap read the pods of this node." },
 	WORKER_DIED: { exit: 1, meaning: "A worker thread ended unexpectedly and was started again." },
 	BPF_NOT_PERMITTED: { exit: 3, meaning: "The kernel refuses BPF to this user." },
 	BPF_UNSUPPORTED: { exit: 3, meaning: "This kernel lacks something that the eBPF source needs." },

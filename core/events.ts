@@ -63,6 +63,11 @@ export interface ProcessIdentity {
 	readonly unit: string | null;
 	/** The user it runs as, by number, as the initial user namespace has it; null where it could not be read. */
 	readonly uid: number | null;
+	/**
+	 * What the cluster knows of its pod, by the names that OpenTelemetry gave (`k8s.pod.name`, `k8s.deployment.name`, …). Absent:
+	 * it is in none, nobody was told to ask (`kubernetes` of the config), or the pod is not known. Sources leave it out.
+	 */
+	readonly kubernetes?: Readonly<Record<string, string>>;
 }
 
 /**

@@ -17,6 +17,7 @@ import {
 	protocolSchema,
 	sinkCommonSchema,
 } from "../dist/core/config/schema.js";
+import { kubernetesSchema } from "../dist/core/kubernetes/schema.js";
 import { recordSchema } from "../dist/core/recording/schema.js";
 import { redactRuleSchema } from "../dist/core/redaction/schema.js";
 
@@ -64,6 +65,11 @@ ${table(redactRuleSchema)}
 ## metrics
 
 ${table(metricsSchema)}
+## kubernetes
+
+[operations.md](../operations.md#names-of-pods) is the guide.
+
+${table(kubernetesSchema)}
 ## log
 
 ${table(logSchema)}

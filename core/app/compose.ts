@@ -9,6 +9,8 @@ import type { OutletListener } from "../delivery/outlet.js";
 import { Engine, type EngineOptions } from "../engine/engine.js";
 import type { ConfiguredParser } from "../engine/registry.js";
 import { isBrokenPipe } from "../io/write-fully.js";
+import { nameProcesses } from "../kubernetes/naming.js";
+import type { PodNames } from "../kubernetes/pod-names.js";
 import { headerOf, optionsOf } from "../recording/header.js";
 import { Recorder } from "../recording/recorder.js";
 import { Redactor } from "../redaction/redactor.js";
@@ -51,6 +53,8 @@ export interface PipelineSurroundings {
 	readonly pulse: Pulse;
 	/** Whoever read standard output went away. */
 	readonly onBrokenPipe: () => void;
+	/** Processes of live sources get the names of their pods. */
+	readonly names?: PodNames;
 	/** All modules are loaded and the first code of plugins is about to run. */
 	readonly onLoaded?: () => void;
 }
@@ -84,7 +88,7 @@ export function composePipeline(settings: PipelineSettings, surroundings: Pipeli
 	container.bind(SINKS).toResolvedValue(makeSinks, [SETTINGS, SHOP]);
 	container
 		.bind(PIPELINE)
-		.toResolvedValue(makePipeline, [SETTINGS, SOURCES, SINKS, DELIVERY, RECORDER, SHOP, PARSER_FAILURES]);
+		.toResolvedValue(makePipeline, [SETTINGS, SURROUNDINGS, SOURCES, SINKS, DELIVERY, RECORDER, SHOP, PARSER_FAILURES]);
 	return container.getAsync(PIPELINE);
 }
 
@@ -148,7 +152,7 @@ const QUEUE_HINT = "a faster disk or receiver, fewer targets, or a larger `queue
 
 async function makeSources(
 	{ config, hosts, plugins, replay, isUnmerged }: PipelineSettings,
-	{ board, onLoaded }: PipelineSurroundings,
+	{ board, onLoaded, names }: PipelineSurroundings,
 	parsers: readonly ConfiguredParser[],
 	delivery: Delivery,
 	shop: Workshop,
@@ -189,6 +193,7 @@ async function makeSources(
 		// what was recorded elsewhere has its own time, and files that people make have sequence numbers of their own
 		const engine = entry.offline ? makeEngine({ ...engineOptions(config.capture), merge: "off" }) : live;
 		const source = makeSource(found[index]!, entry, hosts[entry.name] ?? null, shop);
+		if (names !== undefined && !entry.offline) nameProcesses(source, names);
 		const advise = source.advise === undefined ? null : source.advise.bind(source);
 		const number = engine.addSource(entry.name, entry.type, advise);
 		return { name: entry.name, type: entry.type, offline: entry.offline, source, engine, number };
@@ -229,6 +234,7 @@ function makeRecorder(
 
 function makePipeline(
 	settings: PipelineSettings,
+	{ names }: PipelineSurroundings,
 	sources: readonly NamedSource[],
 	sinks: readonly NamedSink[],
 	delivery: Delivery,
@@ -236,6 +242,15 @@ function makePipeline(
 	shop: Workshop,
 	parserFailures: ParserFailures,
 ): Pipeline {
-	const parts: PipelineParts = { settings, sources, sinks, delivery, recorder, shop, parserFailures };
+	const parts: PipelineParts = {
+		settings,
+		sources,
+		sinks,
+		delivery,
+		recorder,
+		shop,
+		parserFailures,
+		names: names ?? null,
+	};
 	return new Pipeline(parts);
 }

@@ -1,6 +1,8 @@
 /** One worker thread's life, from start to whatever end it takes. */
 import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
+import type { Pod } from "../kubernetes/pod.js";
+import type { PodChange } from "../kubernetes/pod-store.js";
 import type { PipelineSettings } from "./compose.js";
 import { type CounterGroups, NO_COUNTERS } from "./counters.js";
 import type { FromWorker, ToWorker, WorkerStart } from "./messages.js";
@@ -21,6 +23,7 @@ export interface GenerationEvents {
 	warn(notice: Notice, origin: string): void;
 	info(message: string): void;
 	brokenPipe(): void;
+	unknownPod(uid: string): void;
 }
 
 /** Loading modules may take this long on a busy machine. */
@@ -49,15 +52,23 @@ export class Generation {
 	private readonly events: GenerationEvents;
 	private readonly pulse = new Pulse();
 
-	constructor(settings: PipelineSettings, events: GenerationEvents) {
+	private readonly pods: readonly Pod[] | null;
+
+	/** `pods`: those that are known; null: nobody asks for them. */
+	constructor(settings: PipelineSettings, events: GenerationEvents, pods: readonly Pod[] | null = null) {
 		this.settings = settings;
 		this.events = events;
+		this.pods = pods;
 		this.timeoutMs = settings.config.capture.worker_timeout_ms;
 	}
 
 	/** Grows while it answers. */
 	get beats(): number {
 		return this.pulse.beats;
+	}
+
+	podsChanged(change: PodChange): void {
+		this.worker?.postMessage({ kind: "pods", change } satisfies ToWorker);
 	}
 
 	/** First half of a reload: null, or why nothing was changed. */
@@ -89,7 +100,12 @@ export class Generation {
 
 	/** Resolves when the thread is gone. After `stop` it gets the time it needs, as long as its heart beats. */
 	run(stop: AbortSignal): Promise<GenerationEnd> {
-		const start: WorkerStart = { settings: this.settings, pulse: this.pulse.memory };
+		const { pods } = this;
+		const start: WorkerStart = {
+			settings: this.settings,
+			pulse: this.pulse.memory,
+			...(pods === null ? {} : { pods }),
+		};
 		// little survives a scavenge here: waking helper threads for it costs more processor time than it saves
 		setFlagsFromString("--no-parallel-scavenge");
 		const worker = new Worker(new URL("./worker.js", import.meta.url), {
@@ -152,6 +168,9 @@ export class Generation {
 				return null;
 			case "info":
 				this.events.info(message.message);
+				return null;
+			case "unknown-pod":
+				this.events.unknownPod(message.uid);
 				return null;
 			case "broken-pipe":
 				this.events.brokenPipe();

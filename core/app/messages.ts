@@ -1,4 +1,7 @@
 /** What the main thread and a worker say to each other. Exchanges never cross. */
+
+import type { Pod } from "../kubernetes/pod.js";
+import type { PodChange } from "../kubernetes/pod-store.js";
 import type { PipelineSettings } from "./compose.js";
 import type { CounterGroups } from "./counters.js";
 import type { Notice } from "./notice.js";
@@ -8,6 +11,8 @@ import type { ReloadChange } from "./sink-set.js";
 export interface WorkerStart {
 	readonly settings: PipelineSettings;
 	readonly pulse: SharedArrayBuffer;
+	/** Those of this node; absent: nobody asks for them. */
+	readonly pods?: readonly Pod[];
 }
 
 export type FromWorker =
@@ -24,6 +29,8 @@ export type FromWorker =
 	/** What a reload needs is open; or it cannot be had, and nothing changed. */
 	| { readonly kind: "prepared"; readonly problem: Notice | null }
 	| { readonly kind: "committed" }
+	/** A process is in a pod that the worker was not told of. */
+	| { readonly kind: "unknown-pod"; readonly uid: string }
 	/** Whoever read standard output went away. */
 	| { readonly kind: "broken-pipe" }
 	/** All is written and closed. */
@@ -31,6 +38,7 @@ export type FromWorker =
 
 export type ToWorker =
 	| { readonly kind: "stop" }
+	| { readonly kind: "pods"; readonly change: PodChange }
 	/** First half of a reload; `commit` or `discard` follows where it was prepared. */
 	| { readonly kind: "prepare"; readonly change: ReloadChange }
 	| { readonly kind: "commit" }

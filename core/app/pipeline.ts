@@ -4,6 +4,7 @@ import type { CaptureOptions } from "../config/schema.js";
 import type { Delivery } from "../delivery/delivery.js";
 import type { Engine } from "../engine/engine.js";
 import { PolytapError } from "../errors.js";
+import type { PodNames } from "../kubernetes/pod-names.js";
 import type { Recorder } from "../recording/recorder.js";
 import { Redactor } from "../redaction/redactor.js";
 import { wallUs } from "./clock.js";
@@ -38,6 +39,7 @@ export interface PipelineParts {
 	readonly shop: Workshop;
 	/** By protocol. */
 	readonly parserFailures: ReadonlyMap<string, number>;
+	readonly names: PodNames | null;
 }
 
 /** What a source or sink does now. `failed`: for good. */
@@ -224,10 +226,12 @@ export class Pipeline {
 		const engines = [...this.engines()].map((engine) => engine.counters());
 		const parsers = [...this.parts.parserFailures].map(([name, failures]) => [name, { failures }] as const);
 		return {
-			engine: [...engines, this.parts.delivery.redactionCounters(), this.parts.recorder?.counters() ?? {}].reduce(
-				sumCounters,
-				{},
-			),
+			engine: [
+				...engines,
+				this.parts.delivery.redactionCounters(),
+				this.parts.recorder?.counters() ?? {},
+				this.parts.names?.counters() ?? {},
+			].reduce(sumCounters, {}),
 			sources: Object.fromEntries(this.sources.map((one) => [one.name, countersOf(one.source)])),
 			parsers: Object.fromEntries(parsers),
 			sinks: this.outlets.counters(),

@@ -4,8 +4,9 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Config, SourceEntry } from "../config/schema.js";
+import { Kubernetes } from "../kubernetes/kubernetes.js";
 import { type Judged, judge } from "./blame.js";
-import { buried } from "./counters.js";
+import { buried, type CounterGroups, NO_COUNTERS } from "./counters.js";
 import type { RateLimitedBoard } from "./diagnostics.js";
 import { Generation, type GenerationEnd } from "./generation.js";
 import { type Health, healthOf } from "./health.js";
@@ -48,6 +49,7 @@ export class Supervisor {
 	private readonly events: SupervisorEvents;
 	private readonly book = new TotalsBook();
 	private readonly hosts: SourceHosts;
+	private readonly kubernetes: Kubernetes | null;
 	private readonly failures: Notice[] = [];
 	private readonly roster = new Roster();
 	private generation: Generation | null = null;
@@ -64,6 +66,8 @@ export class Supervisor {
 		this.events = events;
 		this.hosts = new SourceHosts(plugins, board);
 		this.roster.enrol(plugins, config);
+		this.kubernetes =
+			config.kubernetes === undefined ? null : new Kubernetes(config.kubernetes, board.for("kubernetes"));
 	}
 
 	/** Resolves when all sources have ended or `stop` was aborted, and everything is written and closed. Never rejects. */
@@ -78,6 +82,7 @@ export class Supervisor {
 		try {
 			const sources = await this.hosts.open(this.config, stop);
 			this.able = sources.map(({ name }) => name);
+			await this.openKubernetes();
 			await this.runWorkers(stop);
 		} catch (error) {
 			this.failures.push(noticeOf(error));
@@ -85,6 +90,8 @@ export class Supervisor {
 		this.isStopping = true;
 		this.failures.unshift(...this.hosts.failures);
 		this.book.add(this.hosts.counters());
+		this.book.add(this.kubernetesCounters());
+		await this.kubernetes?.close();
 		await this.hosts.close();
 		this.board.flush();
 		return { totals: this.book.close(this.config, this.board.problems.list()), failures: this.failures };
@@ -93,7 +100,11 @@ export class Supervisor {
 	/** As it stands now, and about a quarter of a second ago in the worker. */
 	totals(): Totals {
 		const living = this.generation === null ? [] : [this.generation.counters];
-		return this.book.close(this.config, this.board.problems.list(), [...living, this.hosts.counters()]);
+		return this.book.close(this.config, this.board.problems.list(), [
+			...living,
+			this.hosts.counters(),
+			this.kubernetesCounters(),
+		]);
 	}
 
 	health(): Health {
@@ -167,6 +178,18 @@ export class Supervisor {
 		this.book.reloads.refused++;
 	}
 
+	/** After it the pods of this node are known, or that they are not. */
+	private async openKubernetes(): Promise<void> {
+		const { kubernetes } = this;
+		if (kubernetes === null) return;
+		kubernetes.onChange = (change) => this.generation?.podsChanged(change);
+		await kubernetes.open();
+	}
+
+	private kubernetesCounters(): CounterGroups {
+		return this.kubernetes === null ? NO_COUNTERS : { ...NO_COUNTERS, engine: this.kubernetes.counters() };
+	}
+
 	/** What the next worker runs: without what failed or was left out. */
 	private runnable(): Config {
 		const { leftOut } = this.book.worker;
@@ -203,7 +226,9 @@ export class Supervisor {
 					warn: (notice, origin) => this.board.warn(notice, origin),
 					info: (message) => this.board.info(message),
 					brokenPipe: () => this.events.brokenPipe(),
+					unknownPod: (uid) => this.kubernetes?.lookFor(uid),
 				},
+				this.kubernetes?.pods() ?? null,
 			);
 			this.generation = generation;
 			const end = await generation.run(stop);

@@ -98,7 +98,8 @@ export function formatTotals(totals: Totals): string {
 		`totals: ${(totals.durationMs / 1000).toFixed(1)} s, ${count(engine.exchanges ?? 0)} exchanges`,
 		`  bytes: seen ${count(bytes.seen)}, captured ${count(bytes.captured)}, lost ${lostText(bytes.lost)}`,
 	];
-	if (engine.recording_calls !== undefined) lines.push(`  recording: ${list(recordingOf(engine))}`);
+	if (engine.recording_calls !== undefined) lines.push(`  recording: ${list(those(engine, "recording_"))}`);
+	if (engine.kubernetes_lists !== undefined) lines.push(`  kubernetes: ${list(those(engine, "kubernetes_"))}`);
 	for (const [name, { type, counters }] of Object.entries(sources))
 		lines.push(`  source ${name} (${type}): ${list(counters)}`);
 	for (const [name, { type, counters }] of Object.entries(sinks))
@@ -118,11 +119,9 @@ export function formatTotals(totals: Totals): string {
 	return lines.join("\n");
 }
 
-const RECORDING = "recording_";
-
-function recordingOf(engine: Counters): Counters {
-	const own = Object.entries(engine).filter(([name]) => name.startsWith(RECORDING));
-	return Object.fromEntries(own.map(([name, value]) => [name.slice(RECORDING.length), value]));
+function those(engine: Counters, prefix: string): Counters {
+	const own = Object.entries(engine).filter(([name]) => name.startsWith(prefix));
+	return Object.fromEntries(own.map(([name, value]) => [name.slice(prefix.length), value]));
 }
 
 /** Of the problems, for people; the JSON has them all. */

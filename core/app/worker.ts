@@ -1,5 +1,6 @@
 /** The worker thread: one pipeline, from sources to sinks. It never exits the process and never prints. */
 import { parentPort, workerData } from "node:worker_threads";
+import { PodNames } from "../kubernetes/pod-names.js";
 import { attributeContinuations } from "./attribution.js";
 import { composePipeline } from "./compose.js";
 import { RateLimitedBoard } from "./diagnostics.js";
@@ -17,8 +18,10 @@ const CAREFUL_MS = 600_000;
 async function main(start: WorkerStart): Promise<void> {
 	const stop = new AbortController();
 	let reload: Reload | null = null;
+	const names = start.pods === undefined ? null : new PodNames(start.pods, (uid) => tell({ kind: "unknown-pod", uid }));
 	parentPort?.on("message", (message: ToWorker) => {
 		if (message.kind === "stop") stop.abort();
+		else if (message.kind === "pods") names?.change(message.change);
 		else if (reload !== null) void reload.hear(message);
 		else if (message.kind === "prepare") tell({ kind: "prepared", problem: STARTING });
 	});
@@ -32,6 +35,7 @@ async function main(start: WorkerStart): Promise<void> {
 	const pipeline = await composePipeline(start.settings, {
 		board,
 		pulse,
+		...(names === null ? {} : { names }),
 		onBrokenPipe: () => tell({ kind: "broken-pipe" }),
 		onLoaded: () => {
 			// from here on silence means something: while modules are loaded a slow start is forgiven
@@ -75,7 +79,7 @@ class Reload {
 		this.pipeline = pipeline;
 	}
 
-	async hear(message: Exclude<ToWorker, { kind: "stop" }>): Promise<void> {
+	async hear(message: Exclude<ToWorker, { kind: "stop" | "pods" }>): Promise<void> {
 		if (message.kind === "discard") return this.end();
 		if (message.kind === "prepare") {
 			try {

@@ -58,8 +58,9 @@ export async function resolveConfig(
 	if (base.success) await checkPins(sources, catalog, problems);
 	if (base.success) checkTogether(base.data, sources, sinks, problems);
 	if (!base.success || problems.length > 0) return { config: null, problems };
-	const { capture, redact, record, log, metrics } = base.data;
-	return { config: { sources, sinks, capture, redact, protocols, record, log, metrics }, problems: [], leftOut };
+	const { capture, redact, record, log, metrics, kubernetes } = base.data;
+	const core = { capture, redact, record, log, metrics, kubernetes };
+	return { config: { sources, sinks, protocols, ...core }, problems: [], leftOut };
 }
 
 async function resolveSources(

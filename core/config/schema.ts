@@ -1,5 +1,6 @@
 /** The part of the config file that core itself understands. Plugins describe their own options. */
 import { z } from "zod";
+import { type KubernetesOptions, kubernetesSchema } from "../kubernetes/schema.js";
 import { type RecordOptions, recordSchema } from "../recording/schema.js";
 import { type RedactRule, redactSchema } from "../redaction/schema.js";
 import { type FilterOptions, filterSchema } from "../routing/schema.js";
@@ -206,6 +207,9 @@ export const configSchema = z.strictObject({
 		.default({})
 		.describe("Options of protocols, and hints for finding out what is spoken, by protocol."),
 	metrics: metricsSchema.optional().describe("Metrics for Prometheus, and health, over HTTP. Nothing: off."),
+	kubernetes: kubernetesSchema
+		.optional()
+		.describe("Ask the cluster who the pods of this node are, and write it to the processes of records. Nothing: off."),
 	log: logSchema.prefault({}).describe("What polytap says about itself, on stderr."),
 	redact: redactSchema.default([]).describe("What is taken out of every exchange before any sink gets it."),
 	record: recordSchema
@@ -258,4 +262,6 @@ export interface Config {
 	readonly record?: RecordOptions | undefined;
 	readonly log: LogOptions;
 	readonly metrics?: MetricsOptions | undefined;
+	/** Absent: nobody is asked. */
+	readonly kubernetes?: KubernetesOptions | undefined;
 }

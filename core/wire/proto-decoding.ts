@@ -86,7 +86,8 @@ function endpointOf({ address = "", port = 0, process }: shape.Endpoint = {}): E
 	if (process === undefined) return { address, port, process: null };
 	const { pid = 0, name = "", executable = null, cgroup = null, container = null, pod = null } = process;
 	const { runtime = null, unit = null, uid = null } = process;
-	return { address, port, process: { pid, name, executable, cgroup, container, pod, runtime, unit, uid } };
+	const known = process.kubernetes === undefined ? {} : { kubernetes: textsOf(process.kubernetes) };
+	return { address, port, process: { pid, name, executable, cgroup, container, pod, runtime, unit, uid, ...known } };
 }
 
 function tlsOf(tls: shape.Tls | undefined): Exchange["connection"]["tls"] {
@@ -155,6 +156,10 @@ function gapsOf(gaps: readonly shape.Gap[] = []): BodyGap[] {
 
 function headersOf(fields: readonly shape.HeaderField[] = []): HeaderList {
 	return fields.map(({ name = "", value = "" }) => [name, value] as const);
+}
+
+function textsOf(attributes: readonly shape.Attribute[]): Readonly<Record<string, string>> {
+	return Object.fromEntries(attributes.map(({ name = "", text = "" }) => [name, text]));
 }
 
 function attributesOf(attributes: readonly shape.Attribute[] = []): Attributes {

@@ -81,6 +81,7 @@ function putEndpoint(out: Buffer, at: number, tag: number, { address, port, proc
 		end = putOptional(out, end, TAG.PROCESS_RUNTIME, process.runtime);
 		end = putOptional(out, end, TAG.PROCESS_UNIT, process.unit);
 		if (process.uid !== null) end = putCount(out, end, TAG.PROCESS_UID, process.uid);
+		if (process.kubernetes !== undefined) end = putAttributes(out, end, TAG.PROCESS_KUBERNETES, process.kubernetes);
 		end = close(out, start, SMALL, end);
 	}
 	return close(out, at, SMALL, end);

@@ -48,6 +48,7 @@ export interface Process {
 	readonly runtime?: string;
 	readonly unit?: string;
 	readonly uid?: number;
+	readonly kubernetes?: readonly Attribute[];
 }
 
 export interface Tls {
