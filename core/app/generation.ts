@@ -23,7 +23,7 @@ export interface GenerationEvents {
 	warn(notice: Notice, origin: string): void;
 	info(message: string): void;
 	brokenPipe(): void;
-	unknownPod(uid: string): void;
+	unknownPod(id: string): void;
 }
 
 /** Loading modules may take this long on a busy machine. */
@@ -170,7 +170,7 @@ export class Generation {
 				this.events.info(message.message);
 				return null;
 			case "unknown-pod":
-				this.events.unknownPod(message.uid);
+				this.events.unknownPod(message.id);
 				return null;
 			case "broken-pipe":
 				this.events.brokenPipe();

@@ -29,8 +29,8 @@ export type FromWorker =
 	/** What a reload needs is open; or it cannot be had, and nothing changed. */
 	| { readonly kind: "prepared"; readonly problem: Notice | null }
 	| { readonly kind: "committed" }
-	/** A process is in a pod that the worker was not told of. */
-	| { readonly kind: "unknown-pod"; readonly uid: string }
+	/** A process is in a pod, or in a container of one, that the worker was not told of. */
+	| { readonly kind: "unknown-pod"; readonly id: string }
 	/** Whoever read standard output went away. */
 	| { readonly kind: "broken-pipe" }
 	/** All is written and closed. */

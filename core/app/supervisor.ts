@@ -226,7 +226,7 @@ export class Supervisor {
 					warn: (notice, origin) => this.board.warn(notice, origin),
 					info: (message) => this.board.info(message),
 					brokenPipe: () => this.events.brokenPipe(),
-					unknownPod: (uid) => this.kubernetes?.lookFor(uid),
+					unknownPod: (id) => this.kubernetes?.lookFor(id),
 				},
 				this.kubernetes?.pods() ?? null,
 			);

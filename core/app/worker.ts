@@ -18,7 +18,7 @@ const CAREFUL_MS = 600_000;
 async function main(start: WorkerStart): Promise<void> {
 	const stop = new AbortController();
 	let reload: Reload | null = null;
-	const names = start.pods === undefined ? null : new PodNames(start.pods, (uid) => tell({ kind: "unknown-pod", uid }));
+	const names = start.pods === undefined ? null : new PodNames(start.pods, (id) => tell({ kind: "unknown-pod", id }));
 	parentPort?.on("message", (message: ToWorker) => {
 		if (message.kind === "stop") stop.abort();
 		else if (message.kind === "pods") names?.change(message.change);

@@ -20,7 +20,7 @@ export interface KubeletOptions {
 	readonly maxBytes: number;
 }
 
-/** Pods that were looked for are remembered, so that one that never comes is looked for once. */
+/** What was looked for is remembered, so that one that never comes is looked for once. */
 const MOST_ASKED = 4096;
 
 export class KubeletFeed implements PodFeed {
@@ -53,10 +53,10 @@ export class KubeletFeed implements PodFeed {
 		);
 	}
 
-	lookFor(uid: string): void {
-		if (this.#asked.has(uid)) return;
+	lookFor(id: string): void {
+		if (this.#asked.has(id)) return;
 		if (this.#asked.size >= MOST_ASKED) this.#asked.clear();
-		this.#asked.add(uid);
+		this.#asked.add(id);
 		this.#isMissing = true;
 		this.#wake();
 	}

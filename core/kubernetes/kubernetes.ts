@@ -71,9 +71,9 @@ export class Kubernetes {
 		return this.#store.all();
 	}
 
-	/** A worker sees a process of a pod that it was not told of. */
-	lookFor(uid: string): void {
-		this.#feed.lookFor?.(uid);
+	/** A worker sees a process of a pod, or of a container, that it was not told of. */
+	lookFor(id: string): void {
+		this.#feed.lookFor?.(id);
 	}
 
 	counters(): Readonly<Record<string, number>> {

@@ -7,8 +7,8 @@ import { Trouble, troubleOf } from "./trouble.js";
 export interface PodFeed {
 	/** Fills the store until `signal`. Resolves then; never rejects. */
 	run(signal: AbortSignal): Promise<void>;
-	/** A process is in a pod that the store does not have. */
-	lookFor?(uid: string): void;
+	/** A process is in a pod, or in a container of one, that the store does not have. By its id. */
+	lookFor?(id: string): void;
 }
 
 export interface FeedParts {

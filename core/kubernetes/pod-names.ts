@@ -8,7 +8,7 @@ interface Named {
 	readonly process: ProcessIdentity;
 }
 
-/** Uids that were asked for. */
+/** Ids that were asked for. */
 const MOST_ASKED = 4096;
 
 export class PodNames {
@@ -22,11 +22,11 @@ export class PodNames {
 	/** A process is one object for all its connections, and so is what it is with its names. */
 	readonly #named = new WeakMap<ProcessIdentity, Named>();
 	readonly #asked = new Set<string>();
-	readonly #ask: (uid: string) => void;
+	readonly #ask: (id: string) => void;
 	#unknown = 0;
 
-	/** `ask`: called once for each pod that is not known. */
-	constructor(pods: readonly Pod[], ask: (uid: string) => void) {
+	/** `ask`: called once for each pod, and for each container, that is not known, with its id. */
+	constructor(pods: readonly Pod[], ask: (id: string) => void) {
 		this.#ask = ask;
 		this.change({ known: pods, gone: [] });
 	}
@@ -49,6 +49,7 @@ export class PodNames {
 		const before = this.#named.get(process);
 		if (before?.pod === pod) return before.process;
 		const container = containerOf(process, pod);
+		if (container === undefined && process.container !== null) this.#askOnce(process.container);
 		const kubernetes =
 			container === undefined ? pod.attributes : { ...pod.attributes, "k8s.container.name": container };
 		const named = { ...process, kubernetes };
@@ -75,13 +76,17 @@ export class PodNames {
 		if (uid === null) return null;
 		const pod = this.#pods.get(uid);
 		if (pod !== undefined) return pod;
-		if (!this.#asked.has(uid)) {
-			if (this.#asked.size >= MOST_ASKED) this.#asked.clear();
-			this.#asked.add(uid);
-			this.#unknown++;
-			this.#ask(uid);
-		}
+		if (this.#askOnce(uid)) this.#unknown++;
 		return null;
+	}
+
+	/** True: it was the first time. */
+	#askOnce(id: string): boolean {
+		if (this.#asked.has(id)) return false;
+		if (this.#asked.size >= MOST_ASKED) this.#asked.clear();
+		this.#asked.add(id);
+		this.#ask(id);
+		return true;
 	}
 }
 

@@ -10,6 +10,7 @@ import { parse, parseAllDocuments, stringify } from "yaml";
 import type { Exchange } from "../../core/index.js";
 import { Containerd } from "./support/containerd.js";
 import { missing } from "./support/needs.js";
+import { nginxRoot } from "./support/nginx-root.js";
 import { REPOSITORY } from "./support/polytap.js";
 import { freePort, isListening } from "./support/port.js";
 import { pause, runProgram } from "./support/program.js";
@@ -80,19 +81,6 @@ function maskOf(status: string, set: string): bigint {
 }
 const BOUNDING = maskOf(await readFile("/proc/self/status", "latin1"), "CapBnd");
 
-/** nginx with the libraries that it needs and no more, below the folder that it is given. */
-const NGINX_ROOT = `set -eu
-root=$1
-nginx=$(readlink -f "$(command -v nginx)")
-mkdir -p "$root/etc" "$root/tmp" "$root/proc" "$root/sys" "$root/dev" "$root/var/log/nginx" "$root/var/lib/nginx"
-for file in "$nginx" $(ldd "$nginx" | awk '$2 == "=>" && $3 ~ /^\\// { print $3 } $1 ~ /^\\// { print $1 }'); do
-	mkdir -p "$root$(dirname "$file")"
-	cp -L "$file" "$root$file"
-done
-echo 'root:x:0:0:root:/:/nonexistent' >"$root/etc/passwd"
-echo 'root:x:0:' >"$root/etc/group"
-echo "$nginx"`;
-
 const nginxConf = (port: number) => `user root; daemon off; pid /tmp/pid; error_log stderr;
 events {}
 http { access_log off; server { listen 127.0.0.1:${port}; location / { return 200 "answer to $request_uri"; } } }`;
@@ -129,7 +117,7 @@ live("the image captures another pod's nginx with what the DaemonSet grants, eve
 		for (const name of ["config", "logs"]) await mkdir(folders[name]!);
 		await writeFile(join(folders.config!, "polytap.yaml"), stringify(config));
 		const rootfs = join(folder, "nginx");
-		const nginxPath = (await runProgram("sh", ["-c", NGINX_ROOT, "sh", rootfs], PATIENCE_MS)).stdout.trim();
+		const nginxPath = await nginxRoot(rootfs);
 		await writeFile(join(rootfs, "etc/nginx.conf"), nginxConf(port));
 		const pods = `/polytap-test-${process.pid}/kubepods/besteffort`;
 		await containerd.run(scope, {
