@@ -132,7 +132,11 @@ export class ApiServerFeed implements PodFeed {
 		let last = version;
 		return new Promise<string>((resolve, reject) => {
 			let request: AbortController | null = null;
+			let isOver = false;
 			const end = (error: unknown) => {
+				// the library tells of what is ended here as well
+				if (isOver) return;
+				isOver = true;
 				clearTimeout(late);
 				clearTimeout(soundly);
 				signal.removeEventListener("abort", stop);
@@ -162,7 +166,7 @@ export class ApiServerFeed implements PodFeed {
 			};
 			watch.watch(PATH, asked, hear, end).then((controller) => {
 				request = controller;
-				if (signal.aborted) controller.abort();
+				if (isOver) controller.abort();
 			}, end);
 		});
 	}

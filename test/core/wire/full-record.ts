@@ -99,6 +99,7 @@ const endpoint: Required<ExchangeEndpoint> = {
 		runtime: "docker",
 		unit: "u.service",
 		uid: 1000,
+		kubernetes: { "k8s.pod.name": "web-1", "k8s.pod.label.app": "" },
 	},
 };
 
@@ -242,17 +243,21 @@ const anyEndpoint = fc.record({
 	address: word,
 	port: fc.nat(65_535),
 	process: fc.option(
-		fc.record({
-			pid: count,
-			name: word,
-			executable: fc.option(word),
-			cgroup: fc.option(word),
-			container: fc.option(word),
-			pod: fc.option(word),
-			runtime: fc.option(word),
-			unit: fc.option(word),
-			uid: fc.option(fc.nat()),
-		}),
+		fc.record(
+			{
+				pid: count,
+				name: word,
+				executable: fc.option(word),
+				cgroup: fc.option(word),
+				container: fc.option(word),
+				pod: fc.option(word),
+				runtime: fc.option(word),
+				unit: fc.option(word),
+				uid: fc.option(fc.nat()),
+				kubernetes: fc.dictionary(word, word, { minKeys: 1, maxKeys: 3 }),
+			},
+			{ requiredKeys: ["pid", "name", "executable", "cgroup", "container", "pod", "runtime", "unit", "uid"] },
+		),
 	),
 });
 
