@@ -30,6 +30,13 @@ function namedBatches(
 	};
 }
 
+/** Nearly all are bytes: a loop of its own, which is all that most batches cost. */
+function nextOfNote(batch: readonly CaptureEvent[], from: number): number {
+	let index = from;
+	while (index < batch.length && batch[index]!.kind === "bytes") index++;
+	return index;
+}
+
 interface Ends {
 	readonly client: ProcessIdentity | null;
 	readonly server: ProcessIdentity | null;
@@ -57,14 +64,11 @@ class Naming {
 		// before the connections of this batch, which begin with all that is known
 		const late = this.#late();
 		let out: CaptureEvent[] | null = null;
-		for (let index = 0; index < batch.length; index++) {
+		for (let index = nextOfNote(batch, 0); index < batch.length; index = nextOfNote(batch, index + 1)) {
 			const event = batch[index]!;
-			const { kind } = event;
-			// nearly all are bytes
-			if (kind === "bytes") continue;
-			if (kind === "close") this.#waiting.delete(event.conn);
-			else if (kind === "open" || kind === "identify") {
-				const named = kind === "open" ? this.#open(event) : this.#identify(event);
+			if (event.kind === "close") this.#waiting.delete(event.conn);
+			else if (event.kind === "open" || event.kind === "identify") {
+				const named = event.kind === "open" ? this.#open(event) : this.#identify(event);
 				if (named !== event) (out ??= [...batch])[index] = named;
 			}
 		}

@@ -27,7 +27,8 @@ export const kubernetesSchema = z
 			.optional()
 			.describe("Of the API server: a kubeconfig file. Nothing: the service account of the pod that polytap runs in."),
 		kubelet_url: z
-			.url({ protocol: /^https?$/, error: "must be a URL like https://10.0.0.7:10250" })
+			.string()
+			.regex(/^https?:\/\/[^\s/?#@]+\/?$/, "must be a URL like https://10.0.0.7:10250")
 			.optional()
 			.describe("Of the kubelet: where it listens. Nothing: https://NODE_NAME:10250."),
 		token_file: z

@@ -27,7 +27,7 @@ test("the manifests hold against the schemas of Kubernetes, and a misspelt key d
 		return;
 	}
 	t.is(judged.code, 0, judged.text);
-	t.is(judged.text.match(/passed for resource/g)?.length, 2, judged.text);
+	t.is(judged.text.match(/passed for resource/g)?.length, 5, judged.text);
 	const folder = mkdtempSync(join(tmpdir(), "polytap-deploy-"));
 	try {
 		const wrong = join(folder, "wrong.yaml");

@@ -62,6 +62,9 @@ const OTHERS: Readonly<Record<string, Partial<Config>>> = {
 	redact: { redact: [{ headers: ["x-a"] }] },
 	log: { log: { ...base.log, format: "json" } },
 	metrics: { metrics: { listen: "127.0.0.1:1", allow_remote: false } },
+	kubernetes: {
+		kubernetes: { source: "kubelet", insecure_skip_tls_verify: false, labels: true, refresh_secs: 30 },
+	},
 	record: { record },
 	protocols: { protocols: [{ protocol: "grpc", ports: [], options: {}, prepared: null }] },
 };
