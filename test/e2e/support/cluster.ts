@@ -16,6 +16,11 @@ const PATIENCE_MS = 180_000;
 /** Where scripts/test-kubernetes.sh puts what it builds. */
 export const BINARIES = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "polytap/kubernetes/bin");
 const ADMIN = "admin-of-the-test";
+const CONTROLLERS = [
+	...["deployment", "replicaset", "daemonset", "serviceaccount", "root-ca-certificate-publisher"],
+	// takes away the taint that each node begins with
+	"node-lifecycle",
+];
 /** busybox, which is also what holds a pod's namespaces, and nginx. */
 export const IMAGE = "polytap.test/pod:1";
 
@@ -103,11 +108,26 @@ export class Cluster {
 		return ((await this.ask("GET", path)) as { items: readonly KubernetesObject[] }).items;
 	}
 
+	/** An archive of an image, for pods. */
+	async importImage(archive: string): Promise<void> {
+		const socket = join(this.folder, "c.sock");
+		const args = ["-a", socket, "-n", "k8s.io", "images", "import", "--snapshotter", "native", archive];
+		await runProgram("ctr", args, PATIENCE_MS);
+	}
+
 	async until(holds: () => Promise<boolean>, what: string): Promise<void> {
 		for (const deadline = Date.now() + PATIENCE_MS; ; await pause(250)) {
 			if (await holds().catch(() => false)) return;
-			if (Date.now() > deadline) throw new Error(`not in ${PATIENCE_MS} ms: ${what}\n${this.#said()}`);
+			if (Date.now() > deadline)
+				throw new Error(`not in ${PATIENCE_MS} ms: ${what}\n${await this.#events()}\n${this.#said()}`);
 		}
+	}
+
+	/** What Kubernetes has to say of its pods. */
+	async #events(): Promise<string> {
+		const answer = await this.ask("GET", "/api/v1/namespaces/default/events").catch(() => ({ items: [] }));
+		const { items } = answer as { items: readonly { reason: string; message: string }[] };
+		return items.map(({ reason, message }) => `${reason}: ${message}`).join("\n");
 	}
 
 	/** The last lines of everybody. */
@@ -141,14 +161,15 @@ export class Cluster {
 			...["--token-auth-file", tokens, "--authorization-mode=RBAC", "--service-cluster-ip-range=10.0.0.0/24"],
 			...["--service-account-issuer=https://polytap.test", "--service-account-key-file", key],
 			...["--service-account-signing-key-file", key, "--anonymous-auth=false"],
-			...["--allow-privileged=true", "--disable-admission-plugins=ServiceAccount"],
+			"--allow-privileged=true",
 		]);
 		await this.#writeKubeconfig();
 		await this.until(async () => (await this.ask("GET", "/api/v1/namespaces/default")) !== null, "the API server");
 		const common = ["--kubeconfig", this.kubeconfig, "--leader-elect=false"];
 		this.#run(scope, "kube-controller-manager", join(BINARIES, "kube-controller-manager"), [
 			...[...common, "--secure-port=0", "--use-service-account-credentials=false"],
-			"--controllers=deployment-controller,replicaset-controller,serviceaccount-controller",
+			...["--root-ca-file", this.caFile],
+			`--controllers=${CONTROLLERS.map((name) => `${name}-controller`).join(",")}`,
 		]);
 		this.#run(scope, "kube-scheduler", join(BINARIES, "kube-scheduler"), [...common, "--secure-port=0"]);
 	}
@@ -221,6 +242,7 @@ conf_dir = "${networks}"
 				cgroupRoot: "/",
 				cgroupsPerQOS: true,
 				makeIPTablesUtilChains: false,
+				podLogsDir: join(folder, "pod-logs"),
 				enforceNodeAllocatable: [],
 				failSwapOn: false,
 				containerRuntimeEndpoint: `unix://${socket}`,
@@ -238,6 +260,11 @@ conf_dir = "${networks}"
 			const conditions = (found.status?.conditions ?? []) as readonly { type: string; status: string }[];
 			return conditions.some(({ type, status }) => type === "Ready" && status === "True");
 		}, "the node to be ready");
+		const accounts = "/api/v1/namespaces/default";
+		await this.until(async () => {
+			await this.ask("GET", `${accounts}/serviceaccounts/default`);
+			return (await this.ask("GET", `${accounts}/configmaps/kube-root-ca.crt`)) !== null;
+		}, "the default service account");
 	}
 
 	/** What pods left behind would outlive the test. */
