@@ -6,19 +6,16 @@ import { tmpdir } from "node:os";
 import { startNginx } from "../test/e2e/support/nginx.js";
 import { REPOSITORY } from "../test/e2e/support/polytap.js";
 import { withScope } from "../test/e2e/support/scope.js";
-import { needBpftool, withBpfStats } from "./harness/bpf-cost.js";
+import { needBpftool } from "./harness/bpf-cost.js";
 import { type CaptureKind, none, nothing, polytap } from "./harness/captures.js";
 import { describeMachine } from "./harness/machine.js";
 import { main, readOptions } from "./harness/options.js";
 import { publish, REPORTS } from "./harness/report.js";
-import { interleave } from "./harness/rounds.js";
 import {
 	BPF_SECONDS,
-	type BpfTimes,
 	bpfTable,
 	costTable,
-	measure,
-	measureBpf,
+	measureRows,
 	type Place,
 	WARM_BYTES,
 	WARMUP_SECONDS,
@@ -44,17 +41,6 @@ const large: readonly CaptureKind[] = [
 ];
 const options = readOptions({ rounds: 5, seconds: 3, dir: tmpdir(), reports: REPORTS });
 
-/** Every row of a table, in interleaved rounds, and the kernel's part in runs of their own. */
-async function table(kinds: readonly CaptureKind[], place: Place) {
-	const samples = await interleave(kinds, options.rounds, (kind) => withScope((inner) => measure(inner, kind, place)));
-	const costs = new Map<string, BpfTimes>();
-	for (const kind of kinds) {
-		if (kind.name.startsWith("none")) continue;
-		costs.set(kind.name, await withScope((inner) => withBpfStats(() => measureBpf(inner, kind, place))));
-	}
-	return { samples, costs };
-}
-
 await main(() =>
 	withScope(async (scope) => {
 		await needBpftool();
@@ -62,8 +48,8 @@ await main(() =>
 		const nginx = await startNginx(scope, { staticSizes: [LARGE_BYTES] });
 		const { rounds, seconds, dir } = options;
 		const place: Place = { nginx, worker: (await nginx.workers())[0]!, netns: null, path: "/small", seconds, dir };
-		const ofSmall = await table(small, place);
-		const ofLarge = await table(large, { ...place, path: `/static/${LARGE_BYTES}/0` });
+		const ofSmall = await measureRows(small, rounds, place);
+		const ofLarge = await measureRows(large, rounds, { ...place, path: `/static/${LARGE_BYTES}/0` });
 		publish(
 			{
 				name: "features",

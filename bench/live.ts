@@ -6,20 +6,17 @@ import { tmpdir } from "node:os";
 import { startNginx } from "../test/e2e/support/nginx.js";
 import { REPOSITORY } from "../test/e2e/support/polytap.js";
 import { withScope } from "../test/e2e/support/scope.js";
-import { needBpftool, withBpfStats } from "./harness/bpf-cost.js";
+import { needBpftool } from "./harness/bpf-cost.js";
 import { type CaptureKind, haproxy, none, polytap, tcpdump } from "./harness/captures.js";
 import { describeMachine } from "./harness/machine.js";
 import { makeNetns } from "./harness/netns.js";
 import { main, readOptions } from "./harness/options.js";
 import { publish, REPORTS } from "./harness/report.js";
-import { interleave } from "./harness/rounds.js";
 import {
 	BPF_SECONDS,
-	type BpfTimes,
 	bpfTable,
 	costTable,
-	measure,
-	measureBpf,
+	measureRows,
 	type Place,
 	WARM_BYTES,
 	WARMUP_SECONDS,
@@ -38,14 +35,7 @@ await main(() =>
 		const { seconds, dir } = options;
 		const place: Place = { nginx, netns, worker: (await nginx.workers())[0]!, path: "/small", seconds, dir };
 		const kinds = KINDS.filter(({ name }) => name === "none" || name.includes(options.only));
-		const samples = await interleave(kinds, options.rounds, (kind) =>
-			withScope((inner) => measure(inner, kind, place)),
-		);
-		const costs = new Map<string, BpfTimes>();
-		for (const kind of kinds) {
-			if (kind.name.startsWith("polytap"))
-				costs.set(kind.name, await withScope((inner) => withBpfStats(() => measureBpf(inner, kind, place))));
-		}
+		const { samples, costs } = await measureRows(kinds, options.rounds, place);
 		publish(
 			{
 				name: "live",

@@ -9,6 +9,8 @@ import { startTcpdump } from "../../test/e2e/support/tcpdump.js";
 /** What runs beside the traffic in one row of a table. */
 export interface CaptureKind {
 	readonly name: string;
+	/** It runs BPF programs, whose time the kernel can tell. */
+	readonly hasPrograms?: true;
 	/** `port`: the server's. `folder`: for what is captured. */
 	start(scope: Scope, port: number, folder: string, netns: string | null): Promise<Capture>;
 }
@@ -51,6 +53,7 @@ export function polytap(
 ): CaptureKind {
 	return {
 		name,
+		hasPrograms: true,
 		async start(scope, port, folder) {
 			const path = join(folder, "exchanges.jsonl");
 			const running = await startPolytap(scope, { config: captureConfig({ ports: [port], path, vantage, ...more }) });

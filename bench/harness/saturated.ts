@@ -1,12 +1,13 @@
 /** One server at full speed, and what each way of watching costs it. */
 import type { Nginx } from "../../test/e2e/support/nginx.js";
 import { pause } from "../../test/e2e/support/program.js";
-import type { Scope } from "../../test/e2e/support/scope.js";
+import { type Scope, withScope } from "../../test/e2e/support/scope.js";
 import { cpuUs, memoryUse } from "../../test/e2e/support/usage.js";
 import { runWrk, type WrkResult } from "../../test/e2e/support/wrk.js";
-import { bpfCosts, type ProgramCost } from "./bpf-cost.js";
+import { bpfCosts, type ProgramCost, withBpfStats } from "./bpf-cost.js";
 import type { CaptureEnd, CaptureKind } from "./captures.js";
 import type { Table } from "./report.js";
+import { interleave } from "./rounds.js";
 import { showSpread, spreadOf } from "./stats.js";
 import { warmMemory } from "./warm-memory.js";
 
@@ -37,7 +38,16 @@ export interface Place {
 	readonly dir: string;
 }
 
-export async function measure(scope: Scope, kind: CaptureKind, place: Place): Promise<Sample> {
+/** Every row in interleaved rounds, and the kernel's part in runs of their own. */
+export async function measureRows(kinds: readonly CaptureKind[], rounds: number, place: Place) {
+	const samples = await interleave(kinds, rounds, (kind) => withScope((scope) => measure(scope, kind, place)));
+	const costs = new Map<string, BpfTimes>();
+	for (const kind of kinds.filter(({ hasPrograms }) => hasPrograms))
+		costs.set(kind.name, await withScope((scope) => withBpfStats(() => measureBpf(scope, kind, place))));
+	return { samples, costs };
+}
+
+async function measure(scope: Scope, kind: CaptureKind, place: Place): Promise<Sample> {
 	const { nginx, worker, netns, seconds } = place;
 	const folder = await scope.folder(place.dir);
 	warmMemory(folder, WARM_BYTES);
@@ -76,7 +86,7 @@ export interface BpfTimes {
 	readonly programs: readonly ProgramCost[];
 }
 
-export async function measureBpf(scope: Scope, kind: CaptureKind, place: Place): Promise<BpfTimes> {
+async function measureBpf(scope: Scope, kind: CaptureKind, place: Place): Promise<BpfTimes> {
 	const { nginx, netns } = place;
 	const capture = await kind.start(scope, nginx.port, await scope.folder(place.dir), netns);
 	const before = await nginx.requests();

@@ -1,6 +1,7 @@
 /** Pods as the node's own kubelet lists them. */
 import { readFile } from "node:fs/promises";
 import type { RequestOptions } from "node:https";
+import { Asked } from "./asked.js";
 import { getJson } from "./json-request.js";
 import { type LabelChoice, podOf } from "./pod.js";
 import { type FeedParts, inRounds, notAList, type PodFeed, pause } from "./pod-feed.js";
@@ -20,14 +21,11 @@ export interface KubeletOptions {
 	readonly maxBytes: number;
 }
 
-/** What was looked for is remembered, so that one that never comes is looked for once. */
-const MOST_ASKED = 4096;
-
 export class KubeletFeed implements PodFeed {
 	readonly #options: KubeletOptions;
 	readonly #isWanted: LabelChoice;
 	readonly #parts: FeedParts;
-	readonly #asked = new Set<string>();
+	readonly #asked = new Asked();
 	#isMissing = false;
 	/** Ends the wait for the next round. */
 	#wake: () => void = () => {};
@@ -54,9 +52,7 @@ export class KubeletFeed implements PodFeed {
 	}
 
 	lookFor(id: string): void {
-		if (this.#asked.has(id)) return;
-		if (this.#asked.size >= MOST_ASKED) this.#asked.clear();
-		this.#asked.add(id);
+		if (!this.#asked.isNew(id)) return;
 		this.#isMissing = true;
 		this.#wake();
 	}

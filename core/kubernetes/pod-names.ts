@@ -1,5 +1,6 @@
 /** In the worker: what is known of pods, and processes with that. */
 import type { ProcessIdentity } from "../events.js";
+import { Asked } from "./asked.js";
 import type { Pod } from "./pod.js";
 import { type PodChange, uidOf } from "./pod-store.js";
 
@@ -7,9 +8,6 @@ interface Named {
 	readonly pod: Pod;
 	readonly process: ProcessIdentity;
 }
-
-/** Ids that were asked for. */
-const MOST_ASKED = 4096;
 
 export class PodNames {
 	/** Grows with every change. */
@@ -21,7 +19,7 @@ export class PodNames {
 	readonly #pods = new Map<string, Pod>();
 	/** A process is one object for all its connections, and so is what it is with its names. */
 	readonly #named = new WeakMap<ProcessIdentity, Named>();
-	readonly #asked = new Set<string>();
+	readonly #asked = new Asked();
 	readonly #ask: (id: string) => void;
 	#unknown = 0;
 
@@ -82,9 +80,7 @@ export class PodNames {
 
 	/** True: it was the first time. */
 	#askOnce(id: string): boolean {
-		if (this.#asked.has(id)) return false;
-		if (this.#asked.size >= MOST_ASKED) this.#asked.clear();
-		this.#asked.add(id);
+		if (!this.#asked.isNew(id)) return false;
 		this.#ask(id);
 		return true;
 	}

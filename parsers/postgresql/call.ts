@@ -55,7 +55,7 @@ export class Call {
 
 	/** The message from byte `at` to `end` belongs to the request, which may go on. */
 	told(at: number, end: number, out: ParserOutput): void {
-		this.#last = { offset: out.offsetAt(at) + end - at - 1, us: out.timeAt(at) };
+		this.#last = lastByte(at, end, out);
 	}
 
 	/** Nothing more will come of the request. Where it ends does not depend on what else the client was seen to say. */
@@ -71,4 +71,9 @@ export class Call {
 		const mayComeLater = this.kind === "query" && (this.sql === null || this.sql.isMulti);
 		if (!this.isCopyIn && !mayComeLater) this.closeRequest();
 	}
+}
+
+/** Of the message from byte `at` to `end`; of one that is longer than what was offered, too. */
+export function lastByte(at: number, end: number, out: ParserOutput): LastByte {
+	return { offset: out.offsetAt(at) + end - at - 1, us: out.timeAt(at) };
 }

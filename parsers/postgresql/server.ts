@@ -1,9 +1,9 @@
 import type { LastByte, ParserOutput } from "../../core/index.js";
 import { Alignment } from "./alignment.js";
 import { AnswerSearch } from "./answer-search.js";
-import type { Call } from "./call.js";
+import { type Call, lastByte } from "./call.js";
 import { parseComplaint } from "./errors.js";
-import { answers, type Expectation } from "./expectations.js";
+import { answers, type Expectation, isAnswered } from "./expectations.js";
 import { tagFit } from "./fit.js";
 import { errorHead, resultAttributes } from "./heads.js";
 import { authentication, backendKey, loginHead } from "./login.js";
@@ -253,10 +253,9 @@ export class ServerSide {
 	}
 
 	#roundTripOver(at: number, end: number, out: ParserOutput): void {
-		const { expectations } = this.#session;
-		expectations.shift();
-		this.#finish(end);
 		const session = this.#session;
+		session.expectations.shift();
+		this.#finish(end);
 		if (session.pipelines) return;
 		const next = this.#first();
 		session.readyUs = next === null ? out.timeAt(at) : 0;
@@ -314,7 +313,7 @@ export class ServerSide {
 			const { first } = expectations;
 			if (first === null) return null;
 			const { ask } = first;
-			if (ask !== "flush" && ask !== "copy-data" && ask !== "copy-end") return first;
+			if (isAnswered(ask)) return first;
 			if (ask === "flush" && this.#lastAnswer !== null) this.#finishAt(this.#lastAnswer);
 			expectations.shift();
 		}
@@ -344,7 +343,7 @@ export class ServerSide {
 		expectations.shift();
 		const { first } = expectations;
 		if (first?.ask === "flush") this.#finish(end);
-		else this.#lastAnswer = first === null ? { offset: out.offsetAt(at) + end - at - 1, us: out.timeAt(at) } : null;
+		else this.#lastAnswer = first === null ? lastByte(at, end, out) : null;
 	}
 
 	/** Ends what is under way before byte `index`. */
